@@ -1,0 +1,28 @@
+"""ZhuSuan: Bayesian deep learning on Jittor."""
+
+# First of all, since it prepares the environment in which Jittor is imported.
+
+
+
+
+from zhusuan import distributions, framework, random, special, variational  # noqa: E402
+
+from zhusuan.checkpoint import load, save  # noqa: E402
+from zhusuan.framework.bn import BayesianNet  # noqa: E402
+from zhusuan.framework.stochastic_tensor import StochasticTensor  # noqa: E402
+from zhusuan.random import set_seed  # noqa: E402
+
+__all__ = [
+    "BayesianNet",
+    "StochasticTensor",
+    
+    "distributions",
+    "framework",
+    "load",
+    "random",
+
+    "save",
+    "set_seed",
+    "special",
+    "variational",
+]

@@ -1,0 +1,85 @@
+"""The Bernoulli distribution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jittor as jt
+
+from zhusuan import random, special
+from zhusuan._tensor import Var
+from zhusuan.distributions import constraints
+from zhusuan.distributions.base import Distribution, Options, exactly_one
+from zhusuan.distributions.parameter import Parameter
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class Bernoulli(Distribution):
+    r"""Bernoulli distribution over 0 and 1 with :math:`P(x = 1) = p`.
+
+    .. math::
+
+        \log p(x) = x \log p + (1 - x) \log(1 - p)
+                  = -x\,\mathrm{softplus}(-l) - (1 - x)\,\mathrm{softplus}(l),
+        \qquad l = \log\frac{p}{1 - p}.
+
+    Prefer ``logits`` where they are at hand: float32 probabilities round to exactly 1 above
+    logits of 17, where the log-mass of a 0 is then :math:`-\infty`.
+
+    A value between 0 and 1, such as the grey level of a pixel, is scored by the same formula:
+    the negative cross-entropy, as variational auto-encoders on real-valued pixels use it.
+
+    :param logits: log-odds :math:`l`, finite; number, array or Var. Give exactly one of
+        ``logits`` and ``probs``.
+    :param probs: :math:`p` in [0, 1]; exactly 0 and 1 are allowed.
+    :param options: see :class:`~zhusuan.distributions.base.Distribution`. Samples are float32,
+        so that they can be fed to a network; ``dtype='int32'`` makes them integers.
+    :raises ValueError: if not exactly one of ``logits`` and ``probs`` is given, or a value is
+        outside its domain.
+    """
+
+    logits = Parameter(
+        constraints.real,
+        derive=lambda self: jt.log(self.probs) - special.log1p_unit(-self.probs),
+    )
+    probs = Parameter(constraints.unit_interval, derive=lambda self: special.sigmoid(self.logits))
+    support = constraints.boolean
+    is_continuous = False
+    is_reparameterizable = False
+
+    def __init__(
+        self, logits: Any = None, probs: Any = None, **options: Unpack[Options]
+    ) -> None:
+        exactly_one("Bernoulli", logits=logits, probs=probs)
+        super().__init__({"logits": logits, "probs": probs}, **options)
+
+    def _sample(self, n_samples: int | None) -> Var:
+        # u < p with u in [0, 1): never 1 for p = 0, always 1 for p = 1.
+        return random.uniform(self.sample_shape(n_samples), self._param_dtype) < self.probs
+
+    def _log_prob(self, given: Var) -> Var:
+        if "probs" in self._given:
+            return special.xlogy(given, self.probs) + special.xlog1py(1.0 - given, -self.probs)
+        # Both softplus terms share log(1 + e^-|l|); what is left of them is max(-l, 0) and
+        # max(l, 0), split by one mask so that the gradient at l = 0 is x - 1/2.
+        logits = self.logits
+        positive, zeros = logits > 0, jt.zeros_like(logits)
+        shared = special.log1p_unit(jt.exp(jt.ternary(positive, -logits, logits)))
+        below = jt.ternary(positive, zeros, -logits)
+        above = jt.ternary(positive, logits, zeros)
+        return -(shared + given * below + (1.0 - given) * above)
+
+    @property
+    def mean(self) -> Var:
+        """The probability of a 1, shape ``batch_shape``."""
+        return self.probs
+
+    @property
+    def variance(self) -> Var:
+        return self.probs * (1.0 - self.probs)
+
+    def _entropy(self) -> Var:
+        probs = self.probs
+        return -(special.xlogy(probs, probs) + special.xlog1py(1.0 - probs, -probs))

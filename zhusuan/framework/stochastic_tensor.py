@@ -1,0 +1,160 @@
+"""A node of a Bayesian network: a distribution with one value, drawn or observed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zhusuan._tensor import Shape, Var, as_var, broadcast_shapes, shape_of, sum_dims
+from zhusuan.distributions.base import Distribution
+
+if TYPE_CHECKING:
+    from zhusuan.framework.bn import BayesianNet
+
+
+class StochasticTensor:
+    r"""A stochastic node.
+
+    Its value is the observation when there is one, otherwise one draw, made when the node is
+    made and kept: reading :attr:`tensor` twice gives the same Var. An observed node draws
+    nothing.
+
+    Its log-probability is the distribution's, then the mean over ``reduce_mean_dims``, then the
+    sum over ``reduce_sum_dims``, then times ``multiplier``. Both lists count the dims of the
+    distribution's log-probability (negative ones from the end); reduced dims vanish.
+
+    :param bn: the network that the node belongs to.
+    :param name: name of the node.
+    :param dist: its distribution.
+    :param observation: the observed value, or None.
+    :param n_samples: number of draws on a new leading axis; None for one draw without it.
+    :param reduce_mean_dims: dims of the log-probability to average over, such as the batch.
+    :param reduce_sum_dims: dims of the log-probability to sum over, such as the pixels.
+    :param multiplier: factor of the log-probability, such as the size of the data set where the
+        batch was averaged.
+    :raises TypeError: for an option of the wrong kind.
+    :raises ValueError: if the observation does not fit the distribution's shape, or dims are out
+        of range or given twice.
+    """
+
+    def __init__(
+        self,
+        bn: BayesianNet,
+        name: str,
+        dist: Distribution,
+        observation: Any = None,
+        n_samples: int | None = None,
+        reduce_mean_dims: Sequence[int] | None = None,
+        reduce_sum_dims: Sequence[int] | None = None,
+        multiplier: float | None = None,
+    ) -> None:
+        self.bn = bn
+        self.name = name
+        self.dist = dist
+        self._is_observed = observation is not None
+        self._mean_dims = _check_dims(name, "reduce_mean_dims", reduce_mean_dims)
+        self._sum_dims = _check_dims(name, "reduce_sum_dims", reduce_sum_dims)
+        self._multiplier = _check_multiplier(name, multiplier)
+        if observation is None:
+            self._tensor = dist.sample(n_samples)
+        else:
+            self._tensor = self._check_observation(as_var(observation, what=f"node {name!r}"))
+
+    @property
+    def tensor(self) -> Var:
+        """The value: the observation, or else the one draw of this run."""
+        return self._tensor
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the value."""
+        return shape_of(self._tensor)
+
+    def get_shape(self) -> Shape:
+        """Return the shape of the value."""
+        return self.shape
+
+    @property
+    def dtype(self) -> str:
+        """Dtype of the value."""
+        return str(self._tensor.dtype)
+
+    def is_observed(self) -> bool:
+        """Return whether the value was observed."""
+        return self._is_observed
+
+    def log_prob(self, given: Any = None) -> Var:
+        """Return the reduced log-probability of the node's value, or of ``given``.
+
+        It is not kept: Jittor computes whatever is held, and a training step needs the gradient
+        of the log-probability, but seldom its value.
+
+        :param given: another value, which must broadcast with the distribution's shape.
+        """
+        return self._reduce(self.dist.log_prob(self._tensor if given is None else given))
+
+    def __repr__(self) -> str:
+        state = "observed" if self._is_observed else "drawn"
+        return f"StochasticTensor({self.name!r}, {self.dist!r}, {state}, shape={list(self.shape)})"
+
+    def _reduce(self, log_prob: Var) -> Var:
+        n = len(log_prob.shape)
+        mean_dims = self._positive_dims("reduce_mean_dims", self._mean_dims, log_prob)
+        sum_over = self._positive_dims("reduce_sum_dims", self._sum_dims, log_prob)
+        twice = sorted(set(mean_dims) & set(sum_over))
+        if twice:
+            raise ValueError(
+                f"node {self.name!r}: dims {twice} of its log-probability (shape "
+                f"{list(log_prob.shape)}) are in both reduce_mean_dims and reduce_sum_dims"
+            )
+        count = math.prod(int(log_prob.shape[d]) for d in mean_dims)
+        # The mean and the sum are one reduction and one factor: fewer kernels per step.
+        reduced = sum_dims(log_prob, sorted(mean_dims + sum_over)) if n else log_prob
+        factor = self._multiplier / count
+        return reduced if factor == 1.0 else reduced * factor
+
+    def _positive_dims(self, option: str, dims: tuple[int, ...], log_prob: Var) -> list[int]:
+        n = len(log_prob.shape)
+        for dim in dims:
+            if not -n <= dim < n:
+                raise ValueError(
+                    f"node {self.name!r}: {option}={list(dims)} is out of range for its "
+                    f"log-probability of shape {list(log_prob.shape)} ({self.dist!r})"
+                )
+        return sorted({dim % n for dim in dims})
+
+    def _check_observation(self, value: Var) -> Var:
+        shape = shape_of(value)
+        expected = self.dist.sample_shape()
+        n_value = len(self.dist.value_shape)
+        wrong_value = n_value > 0 and shape[len(shape) - n_value :] != self.dist.value_shape
+        if wrong_value or broadcast_shapes(shape, expected) is None:
+            raise ValueError(
+                f"node {self.name!r}: the observation has shape {list(shape)}, but "
+                f"{type(self.dist).__name__} has shape {list(expected)} (batch "
+                f"{list(self.dist.batch_shape)}, value {list(self.dist.value_shape)})"
+            )
+        return value
+
+
+def _check_dims(name: str, option: str, dims: Any) -> tuple[int, ...]:
+    if dims is None:
+        return ()
+    if isinstance(dims, (int, np.integer)) and not isinstance(dims, bool):
+        dims = (dims,)
+    if not isinstance(dims, Sequence) or not all(isinstance(d, (int, np.integer)) for d in dims):
+        raise TypeError(f"node {name!r}: {option} must be a list of ints, got {dims!r}")
+    return tuple(int(d) for d in dims)
+
+
+def _check_multiplier(name: str, multiplier: Any) -> float:
+    if multiplier is None:
+        return 1.0
+    if isinstance(multiplier, bool) or not isinstance(multiplier, (int, float, np.number)):
+        raise TypeError(f"node {name!r}: multiplier must be a number, got {multiplier!r}")
+    if not (math.isfinite(multiplier) and multiplier > 0):
+        raise ValueError(f"node {name!r}: multiplier must be positive, got {multiplier}")
+    return float(multiplier)

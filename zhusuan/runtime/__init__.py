@@ -1,0 +1,26 @@
+"""Makes ``import jittor`` work on any machine. Runs before Jittor is imported.
+
+``zhusuan/__init__.py`` calls :func:`start` as its first act. What it changed, and why, is in the
+:class:`Report` that it returns; ``python -m zhusuan.runtime`` prints the same for people.
+
+One file per concern:
+
+======================  ===========================================================
+:mod:`.startup`         the order of things: inspect, prepare, import Jittor
+:mod:`.cache`           where Jittor keeps its compiled files, and whether they exist
+:mod:`.cuda`            an nvcc that has no CUDA runtime must not stop the import
+:mod:`.device`          :func:`use_cuda`
+:mod:`.onednn`          oneDNN without a network
+:mod:`.site`            whether Jittor's own site answers
+:mod:`.prerequisites`   compiler, Python headers, numpy version
+:mod:`.quiet`           Jittor's log lines
+:mod:`.progress`        what the user sees while Jittor's core is built
+:mod:`.report`          the record of what was done
+======================  ===========================================================
+"""
+
+from zhusuan.runtime.device import use_cuda
+from zhusuan.runtime.report import Change, Report
+from zhusuan.runtime.startup import start
+
+__all__ = ["Change", "Report", "start", "use_cuda"]

@@ -1,0 +1,32 @@
+"""The record of what the runtime did to make Jittor importable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Change(NamedTuple):
+    """One environment variable that the runtime set before Jittor was imported."""
+
+    variable: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What :func:`zhusuan.runtime.start` found and did.
+
+    :param changes: environment variables that were set, in order.
+    :param cuda: whether Jittor can use a GPU.
+    :param cuda_reason: why it can or cannot.
+    :param notes: other things done or found, one sentence each.
+    :param build_seconds: how long Jittor's core took to build, None if it was there already.
+    """
+
+    changes: tuple[Change, ...]
+    cuda: bool
+    cuda_reason: str
+    notes: tuple[str, ...] = ()
+    build_seconds: float | None = None

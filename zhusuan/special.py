@@ -1,0 +1,95 @@
+r"""Functions that Jittor lacks or computes wrongly, elementwise, with right gradients.
+
+Jittor compiles kernels with fast-math flags, which remove the usual tricks (Kahan's ``log1p``
+becomes NaN) and its own ``sigmoid`` clamps its argument at -30. Ties matter as well: the gradient
+of ``max(x, 0)`` at 0 is 0 or 1 by accident of the formula, and zero-initialised logits sit
+exactly there. Each function below is written so that value and gradient are right at ties, in
+the tails and at the ends of its domain, and so that derivatives of any order are ordinary Jittor
+operations.
+"""
+
+from __future__ import annotations
+
+import math
+
+import jittor as jt
+
+from zhusuan._tensor import Var
+
+LOG_2PI = math.log(2.0 * math.pi)
+
+
+def _zeros(x: Var) -> Var:
+    return jt.zeros_like(x)
+
+
+def log1p_unit(y: Var) -> Var:
+    r"""Return :math:`\log(1 + y)` for :math:`-1 < y \le 1`, to full relative precision near 0.
+
+    Computed as :math:`2\,\mathrm{artanh}(y / (y + 2))`, DLMF 4.37.24 with 4.6.1, which needs no
+    cancellation and so survives fast-math.
+
+    :param y: Var of any shape; values outside :math:`(-1, 1]` lose precision.
+    """
+    return 2.0 * jt.atanh(y / (y + 2.0))
+
+
+def softplus(x: Var) -> Var:
+    r"""Return :math:`\log(1 + e^x) = \max(x, 0) + \log(1 + e^{-|x|})`.
+
+    The gradient is :math:`\mathrm{sigmoid}(x)` everywhere, at 0 as well.
+
+    :param x: Var of any shape.
+    """
+    positive = x > 0
+    return jt.ternary(positive, x, _zeros(x)) + log1p_unit(jt.exp(jt.ternary(positive, -x, x)))
+
+
+def log_sigmoid(x: Var) -> Var:
+    r"""Return :math:`\log\,\mathrm{sigmoid}(x) = -\mathrm{softplus}(-x)`; exact at :math:`\pm 100`.
+
+    :param x: Var of any shape.
+    """
+    return -softplus(-x)
+
+
+def sigmoid(x: Var) -> Var:
+    r"""Return :math:`1 / (1 + e^{-x})` without the clamp at -30 that ``nn.Sigmoid`` has.
+
+    :param x: Var of any shape.
+    """
+    positive = x > 0
+    e = jt.exp(jt.ternary(positive, -x, x))
+    return jt.ternary(positive, jt.ones_like(x), e) / (1.0 + e)
+
+
+def xlogy(x: Var, y: Var) -> Var:
+    r"""Return :math:`x \log y` with :math:`0 \log 0 = 0`, and :math:`-\infty` for x > 0, y = 0.
+
+    The gradient is finite wherever the value is; where y = 0 no gradient flows to y.
+
+    :param x: non-negative Var.
+    :param y: non-negative Var that broadcasts with ``x``.
+    """
+    inside = y > 0
+    log_y = jt.log(jt.ternary(inside, y, jt.ones_like(y)))
+    return _times_log(x, inside, log_y)
+
+
+def xlog1py(x: Var, y: Var) -> Var:
+    r"""Return :math:`x \log(1 + y)` for :math:`-1 \le y \le 1`, with :math:`0 \log 0 = 0`.
+
+    Precise for small ``y``; gradients as in :func:`xlogy`, the pole being at y = -1.
+
+    :param x: non-negative Var.
+    :param y: Var that broadcasts with ``x``.
+    """
+    inside = y > -1
+    log1p_y = log1p_unit(jt.ternary(inside, y, _zeros(y)))
+    return _times_log(x, inside, log1p_y)
+
+
+def _times_log(x: Var, inside: Var, log: Var) -> Var:
+    # Masked before the product: 0 * -inf would be NaN, and so would its gradient.
+    at_pole = jt.ternary(x == 0, _zeros(x), jt.full_like(x, -math.inf))
+    return x * jt.ternary(inside, log, at_pole)
