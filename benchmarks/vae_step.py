@@ -29,7 +29,9 @@ class PlainVAE(nn.Module):
     """The model of the example with its ELBO, written by hand in plain Jittor."""
 
     def __init__(self) -> None:
-        self.encoder = nn.Sequential(nn.Linear(X_DIM, 500), nn.Relu(), nn.Linear(500, 500), nn.Relu())
+        self.encoder = nn.Sequential(
+            nn.Linear(X_DIM, 500), nn.Relu(), nn.Linear(500, 500), nn.Relu()
+        )
         self.mean = nn.Linear(500, Z_DIM)
         self.logstd = nn.Linear(500, Z_DIM)
         self.decoder = nn.Sequential(

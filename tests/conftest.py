@@ -1,6 +1,7 @@
 """Every test starts from one seed; zhusuan is imported before jittor, as in users' scripts."""
 
 import pytest
+
 import zhusuan as zs
 
 

@@ -6,8 +6,9 @@ import multiprocessing
 import jittor as jt
 import numpy as np
 import pytest
-import zhusuan as zs
 from scipy import stats
+
+import zhusuan as zs
 from zhusuan import random
 
 

@@ -4,6 +4,7 @@ import jittor as jt
 import numpy as np
 import pytest
 import scipy.special as sp
+
 from zhusuan import special
 
 X = np.array([-1e4, -100, -30.5, -17, -1, -1e-3, 0, 1e-3, 1, 17, 30.5, 100, 1e4], dtype="float32")

@@ -1,12 +1,12 @@
 """ZhuSuan: Bayesian deep learning on Jittor."""
 
 # First of all, since it prepares the environment in which Jittor is imported.
+from zhusuan import runtime
 
-
-
+runtime.start()
 
 from zhusuan import distributions, framework, random, special, variational  # noqa: E402
-
+from zhusuan._version import __version__  # noqa: E402
 from zhusuan.checkpoint import load, save  # noqa: E402
 from zhusuan.framework.bn import BayesianNet  # noqa: E402
 from zhusuan.framework.stochastic_tensor import StochasticTensor  # noqa: E402
@@ -15,12 +15,12 @@ from zhusuan.random import set_seed  # noqa: E402
 __all__ = [
     "BayesianNet",
     "StochasticTensor",
-    
+    "__version__",
     "distributions",
     "framework",
     "load",
     "random",
-
+    "runtime",
     "save",
     "set_seed",
     "special",

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jittor as jt
@@ -29,16 +29,12 @@ State = dict[str, Any]
 class _Source:
     """Holds the generator in use and its seed sequence, which child streams are split from."""
 
-    def __init__(self, seed: int | np.random.SeedSequence | None = None) -> None:
-        is_sequence = isinstance(seed, np.random.SeedSequence)
-        self.sequence = seed if is_sequence else np.random.SeedSequence(seed)
-        self.generator = np.random.Generator(np.random.PCG64DXSM(self.sequence))
-
-    def spawn(self) -> np.random.SeedSequence:
-        return self.sequence.spawn(1)[0]
+    def __init__(self, sequence: np.random.SeedSequence) -> None:
+        self.sequence = sequence
+        self.generator = np.random.Generator(np.random.PCG64DXSM(sequence))
 
 
-_source = _Source()
+_source = _Source(np.random.SeedSequence())
 
 
 def _check_seed(seed: int) -> int:
@@ -61,22 +57,22 @@ def set_seed(seed: int) -> None:
     """
     seed = _check_seed(seed)
     jt.set_global_seed(int(np.random.SeedSequence(seed).generate_state(1)[0] >> 1))
-    _reseed(seed)
+    _use(np.random.SeedSequence(seed))
 
 
-def _reseed(seed: int) -> None:
+def _use(sequence: np.random.SeedSequence) -> None:
     global _source
-    _source = _Source(seed)
+    _source = _Source(sequence)
 
 
-def _follow_jittor(jittor_set_seed):
+def _follow_jittor(jittor_set_seed: Callable[..., None]) -> Callable[..., None]:
     """Wrap Jittor's ``set_seed`` so that it reseeds this source as well."""
 
-    def set_seed(seed, *args):
+    def set_seed(seed: int, *args: Any) -> None:
         # Draws that are still pending in Jittor's lazy graph belong to the old seed.
         jt.sync_all()
         jittor_set_seed(seed, *args)
-        _reseed(abs(int(seed)))
+        _use(np.random.SeedSequence(abs(int(seed))))
 
     set_seed.__doc__ = jittor_set_seed.__doc__
     return set_seed
@@ -88,17 +84,12 @@ jt.set_seed = _follow_jittor(jt.set_seed)
 jt.seed = jt.set_seed
 
 
-def _use_fork(sequence: np.random.SeedSequence) -> None:
-    global _source
-    _source = _Source(sequence)
-
-
 _fork_sequences: list[np.random.SeedSequence] = []
 # A forked worker would otherwise draw what its parent and its siblings draw.
 os.register_at_fork(
-    before=lambda: _fork_sequences.append(_source.spawn()),
+    before=lambda: _fork_sequences.extend(spawn(1)),
     after_in_parent=lambda: _fork_sequences.clear(),
-    after_in_child=lambda: _use_fork(_fork_sequences.pop()),
+    after_in_child=lambda: _use(_fork_sequences.pop()),
 )
 
 
@@ -143,8 +134,9 @@ def stream(seed: int | np.random.SeedSequence) -> Iterator[None]:
     """
     global _source
     outer = _source
-    is_sequence = isinstance(seed, np.random.SeedSequence)
-    _source = _Source(seed if is_sequence else _check_seed(seed))
+    if not isinstance(seed, np.random.SeedSequence):
+        seed = np.random.SeedSequence(_check_seed(seed))
+    _source = _Source(seed)
     try:
         yield
     finally:
@@ -164,7 +156,8 @@ def standard_normal(shape: Sequence[int], dtype: str = "float32") -> Var:
     """
     if jt.flags.use_cuda:
         return jt.ops.random(tuple(shape), dtype, "normal")
-    return jt.array(_source.generator.standard_normal(tuple(shape), dtype=dtype), dtype=dtype)
+    drawn = _source.generator.standard_normal(tuple(shape), np.dtype(dtype).type)
+    return jt.array(drawn, dtype=dtype)
 
 
 def uniform(shape: Sequence[int], dtype: str = "float32") -> Var:
@@ -175,4 +168,5 @@ def uniform(shape: Sequence[int], dtype: str = "float32") -> Var:
     """
     if jt.flags.use_cuda:
         return jt.ops.random(tuple(shape), dtype, "uniform")
-    return jt.array(_source.generator.random(tuple(shape), dtype=dtype), dtype=dtype)
+    drawn = _source.generator.random(tuple(shape), np.dtype(dtype).type)
+    return jt.array(drawn, dtype=dtype)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
+
 from zhusuan import distributions as zd
 
 

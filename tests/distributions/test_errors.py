@@ -3,6 +3,7 @@
 import jittor as jt
 import numpy as np
 import pytest
+
 from zhusuan import distributions as zd
 from zhusuan.distributions.families import family
 

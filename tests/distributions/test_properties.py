@@ -5,8 +5,9 @@ import inspect
 import jittor as jt
 import numpy as np
 import pytest
-from tests.distributions.cases import CASES
 from scipy import stats
+
+from tests.distributions.cases import CASES
 from zhusuan import distributions as zd
 from zhusuan.distributions.families import families
 

@@ -84,6 +84,17 @@ class Distribution(ABC):
         cls.parameters = {**cls.parameters, **own}
         cls.__signature__ = _full_signature(cls)  # type: ignore[attr-defined]
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Distribution:
+        """Refuse unknown parameters by name."""
+        # Before __init__, which would take a misspelt parameter for one that is missing.
+        known = cls.__signature__.parameters  # type: ignore[attr-defined]
+        unknown = [name for name in kwargs if name not in known]
+        if unknown:
+            raise TypeError(
+                f"{cls.__name__} has no parameter {unknown[0]!r}; it takes {', '.join(known)}"
+            )
+        return super().__new__(cls)
+
     def __init__(
         self,
         parameters: Mapping[str, Any],

@@ -78,8 +78,15 @@ class Bernoulli(Distribution):
 
     @property
     def variance(self) -> Var:
-        return self.probs * (1.0 - self.probs)
+        """The variance p (1 - p), shape ``batch_shape``."""
+        return self.probs * self._prob_of_zero()
 
     def _entropy(self) -> Var:
-        probs = self.probs
-        return -(special.xlogy(probs, probs) + special.xlog1py(1.0 - probs, -probs))
+        p, q = self.probs, self._prob_of_zero()
+        if "probs" in self._given:
+            return -(special.xlogy(p, p) + special.xlog1py(q, -p))
+        return p * special.softplus(-self.logits) + q * special.softplus(self.logits)
+
+    def _prob_of_zero(self) -> Var:
+        # 1 - p has no digits left where p rounds to 1; the logits still have them all.
+        return 1.0 - self.probs if "probs" in self._given else special.sigmoid(-self.logits)

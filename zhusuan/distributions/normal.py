@@ -57,6 +57,7 @@ class Normal(Distribution):
 
     @property
     def variance(self) -> Var:
+        """The square of ``std``, shape ``batch_shape``."""
         return (self.std * self.std).broadcast(list(self.batch_shape))
 
     def _entropy(self) -> Var:

@@ -64,6 +64,7 @@ class BayesianNet(nn.Module):
     # super().__init__() out, as Jittor's own modules may.
 
     def __new__(cls, *args: Any, **kwargs: Any) -> BayesianNet:
+        """Make a net that is ready to run."""
         net = super().__new__(cls)
         net._begin(None)
         return net

@@ -14,6 +14,7 @@ One file per concern:
 :mod:`.site`            whether Jittor's own site answers
 :mod:`.prerequisites`   compiler, Python headers, numpy version
 :mod:`.quiet`           Jittor's log lines
+:mod:`.interrupts`      Ctrl-C stays Python's
 :mod:`.progress`        what the user sees while Jittor's core is built
 :mod:`.report`          the record of what was done
 ======================  ===========================================================

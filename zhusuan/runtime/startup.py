@@ -22,6 +22,7 @@ from zhusuan.runtime.cache import (
     plan_cache_name,
 )
 from zhusuan.runtime.cuda import CudaPlan, driver_loads, plan_cuda
+from zhusuan.runtime.interrupts import keep_interrupt_handler
 from zhusuan.runtime.onednn import ARCHIVES, OneDnnPlan, prepare_onednn
 from zhusuan.runtime.prerequisites import (
     PythonPaths,
@@ -114,7 +115,7 @@ def _prepare_onednn(env: MutableMapping[str, str], mkl: Path) -> OneDnnPlan:
 
 def _import_jittor(env: MutableMapping[str, str], with_cuda: bool) -> float | None:
     """Import Jittor; return how many seconds its core took to build, if it had to be."""
-    with quiet_import(env) as utils:
+    with keep_interrupt_handler(), quiet_import(env) as utils:
         cache_path = Path(utils.cache_path)
         if core_is_built(cache_path, with_cuda):
             _load_jittor()

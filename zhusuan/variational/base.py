@@ -7,16 +7,16 @@ from typing import Any
 
 from jittor import nn
 
-from zhusuan._tensor import Var, broadcast_shapes, shape_of
+from zhusuan._tensor import Var, shape_of
 from zhusuan.framework.bn import BayesianNet, judged_together, raise_unread
 
 
 class VariationalObjective(nn.Module):
-    """Base of the objectives over a generator and a variational net.
+    r"""Base of the objectives over a generator and a variational net.
 
     :param generator: callable from a dict of observations to a
         :class:`~zhusuan.framework.bn.BayesianNet`, the model :math:`p(x, z)`.
-    :param variational: likewise, the variational posterior :math:`q(z \\mid x)`.
+    :param variational: likewise, the variational posterior :math:`q(z \mid x)`.
     :raises TypeError: if one of them is not callable.
     :raises ValueError: if both are one and the same net.
     """
@@ -77,10 +77,11 @@ def difference(log_p: Var, log_q: Var) -> Var:
 
     :param log_p: log joint of the generator.
     :param log_q: log joint of the variational net.
-    :raises ValueError: if neither has the shape of the other or broadcasts to it.
+    :raises ValueError: if their shapes differ. They are not broadcast: where one net has summed
+        over the pixels and the other has not, the difference would be of no use.
     """
     p_shape, q_shape = shape_of(log_p), shape_of(log_q)
-    if broadcast_shapes(p_shape, q_shape) not in (p_shape, q_shape):
+    if p_shape != q_shape:
         raise ValueError(
             f"the log joint of the generator has shape {list(p_shape)}, that of the variational "
             f"net {list(q_shape)}: they do not align; use group_ndims, reduce_sum_dims or "
