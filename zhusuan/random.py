@@ -144,7 +144,10 @@ def stream(seed: int | np.random.SeedSequence) -> Iterator[None]:
 
 
 def spawn(n: int) -> list[np.random.SeedSequence]:
-    """Return ``n`` independent seeds for :func:`stream`: one each for chains or workers."""
+    """Return independent seeds for :func:`stream`: one each for chains or workers.
+
+    :param n: how many.
+    """
     return _source.sequence.spawn(n)
 
 

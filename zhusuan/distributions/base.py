@@ -49,6 +49,9 @@ class Distribution(ABC):
     **Gradients.** Samples of a reparameterised distribution carry gradients to its parameters;
     otherwise they carry none, while ``log_prob`` always does.
 
+    **Parameters** are attributes: ``normal.std`` is the Var that was given or, if ``logstd`` was,
+    the one derived from it.
+
     **Writing a family.** Declare each parameter as a
     :class:`~zhusuan.distributions.parameter.Parameter`, declare ``support``,
     ``is_continuous`` and ``is_reparameterizable``, and write ``_sample(n_samples)`` and
@@ -68,6 +71,8 @@ class Distribution(ABC):
     :raises TypeError: for a parameter that is not numeric or an option of the wrong kind.
     :raises ValueError: for a value outside its constraint (see
         :class:`~zhusuan.distributions.validation.validation`) and shapes that do not broadcast.
+    :ivar batch_shape: the parameters' common shape, value dims left out; a tuple of ints.
+    :ivar value_shape: shape of one value, ``()`` for univariate families.
     """
 
     parameters: ClassVar[dict[str, Parameter]] = {}
@@ -188,7 +193,10 @@ class Distribution(ABC):
     # -- shapes
 
     def sample_shape(self, n_samples: int | None = None) -> Shape:
-        """Return the shape that ``sample(n_samples)`` has."""
+        """Return the shape that ``sample(n_samples)`` has.
+
+        :param n_samples: as for :meth:`sample`.
+        """
         lead = () if n_samples is None else (n_samples,)
         return lead + self.batch_shape + self.value_shape
 

@@ -1,4 +1,4 @@
-"""What a parameter or a sample may be: declared once, read by validation, docs and transforms."""
+"""What a parameter or a sample may be: declared once by a family, checked by validation."""
 
 from __future__ import annotations
 

@@ -7,7 +7,12 @@ from typing import NamedTuple
 
 
 class Change(NamedTuple):
-    """One environment variable that the runtime set before Jittor was imported."""
+    """One environment variable that the runtime set before Jittor was imported.
+
+    :param variable: its name.
+    :param value: what it was set to.
+    :param reason: why, for people.
+    """
 
     variable: str
     value: str

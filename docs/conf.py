@@ -1,0 +1,40 @@
+"""How Sphinx builds these pages. ``make docs`` runs it, with warnings as errors, offline."""
+
+# The API pages are made from the docstrings of the imported library, so Jittor is really there.
+from zhusuan._version import __version__
+
+project = "ZhuSuan on Jittor"
+author = "The ZhuSuan on Jittor authors"
+copyright = f"2026, {author}"
+release = version = __version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "sphinxcontrib.bibtex",
+]
+exclude_patterns = ["_build"]
+highlight_language = "python"
+nitpicky = True  # a reference that leads nowhere is a warning, and so an error
+nitpick_ignore_regex = [
+    # What belongs to Python, numpy and Jittor: looking it up would need a network.
+    ("py:.*", r"(collections|contextlib|enum|inspect|numpy|np|os|jittor|jt|typing)\..*"),
+    ("py:class", r"Any|Callable|Iterator|Mapping|Path|Sequence|Unpack|nn\.Module|Var"),
+    ("py:class", r"abc\.ABC|function|module|property|optional"),
+    ("py:exc", r"[A-Z]\w*Error|RuntimeWarning"),
+]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_type_aliases = {"Var": "jittor.Var", "Shape": "tuple[int, ...]"}
+autodoc_preserve_defaults = True
+
+bibtex_bibfiles = ["refs.bib"]
+bibtex_default_style = "plain"
+bibtex_reference_style = "author_year"
+
+html_theme = "furo"
+html_title = f"{project} {release}"
+html_static_path = ["_static"]
+html_copy_source = False
