@@ -14,7 +14,7 @@ import math
 
 import jittor as jt
 
-from zhusuan._tensor import Var
+from zhusuan._tensor import Var, broadcast_shapes, shape_of
 
 LOG_2PI = math.log(2.0 * math.pi)
 
@@ -93,3 +93,47 @@ def _times_log(x: Var, inside: Var, log: Var) -> Var:
     # Masked before the product: 0 * -inf would be NaN, and so would its gradient.
     at_pole = jt.ternary(x == 0, _zeros(x), jt.full_like(x, -math.inf))
     return x * jt.ternary(inside, log, at_pole)
+
+
+def bernoulli_log_prob(logits: Var, x: Var) -> Var:
+    r"""Return :math:`-x\,\mathrm{softplus}(-l) - (1 - x)\,\mathrm{softplus}(l)`.
+
+    Exact for logits of any size, and so is the gradient
+    :math:`x\,\mathrm{sigmoid}(-l) - (1 - x)\,\mathrm{sigmoid}(l)`.
+
+    :param logits: log-odds :math:`l`.
+    :param x: value in [0, 1]; broadcasts with ``logits``.
+    """
+    shape = broadcast_shapes(shape_of(logits), shape_of(x))
+    if shape is not None and shape_of(logits) != shape:
+        logits = logits.broadcast(list(shape))
+    if shape is not None and shape_of(x) != shape:
+        x = x.broadcast(list(shape))
+    function = _BernoulliLogProb()
+    # The gradient is built from the Vars themselves and not from what execute is given, which
+    # is cut off from the graph: second derivatives would be zero without a word.
+    function.logits, function.x = logits, x
+    return function(logits, x)
+
+
+class _BernoulliLogProb(jt.Function):
+    """Has a gradient of its own: that of the stable formula costs twice as much as the truth."""
+
+    logits: Var
+    x: Var
+
+    def execute(self, logits: Var, x: Var) -> Var:
+        # Both softplus terms share log(1 + e^-|l|); what is left of them is max(-l, 0) and
+        # max(l, 0).
+        positive, zeros = logits > 0, _zeros(logits)
+        shared = log1p_unit(jt.exp(jt.ternary(positive, -logits, logits)))
+        below = jt.ternary(positive, zeros, -logits)
+        above = jt.ternary(positive, logits, zeros)
+        return -(shared + x * below + (1.0 - x) * above)
+
+    def grad(self, upstream: Var) -> tuple[Var, Var]:
+        logits, x = self.logits, self.x
+        prob_1, prob_0 = 1.0 / (1.0 + jt.exp(-logits)), 1.0 / (1.0 + jt.exp(logits))
+        slope = upstream * (x * prob_0 - (1.0 - x) * prob_1)
+        # Kept apart from what follows, often a sum over the batch: see _tensor.sum_dims.
+        return slope.stop_fuse(), upstream * logits

@@ -62,14 +62,7 @@ class Bernoulli(Distribution):
     def _log_prob(self, given: Var) -> Var:
         if "probs" in self._given:
             return special.xlogy(given, self.probs) + special.xlog1py(1.0 - given, -self.probs)
-        # Both softplus terms share log(1 + e^-|l|); what is left of them is max(-l, 0) and
-        # max(l, 0), split by one mask so that the gradient at l = 0 is x - 1/2.
-        logits = self.logits
-        positive, zeros = logits > 0, jt.zeros_like(logits)
-        shared = special.log1p_unit(jt.exp(jt.ternary(positive, -logits, logits)))
-        below = jt.ternary(positive, zeros, -logits)
-        above = jt.ternary(positive, logits, zeros)
-        return -(shared + given * below + (1.0 - given) * above)
+        return special.bernoulli_log_prob(self.logits, given)
 
     @property
     def mean(self) -> Var:

@@ -14,8 +14,13 @@ def families() -> dict[str, type[Distribution]]:
     return {
         name: value
         for name, value in exported.items()
-        if isinstance(value, type) and issubclass(value, Distribution) and value is not Distribution
+        if _is_family(value)
     }
+
+
+def _is_family(value: object) -> bool:
+    is_distribution = isinstance(value, type) and issubclass(value, Distribution)
+    return is_distribution and value is not Distribution
 
 
 def family(name: str) -> type[Distribution]:
@@ -24,9 +29,11 @@ def family(name: str) -> type[Distribution]:
     :param name: name of a distribution class, such as ``'Normal'``.
     :raises ValueError: if there is none, listing those there are.
     """
+    if name in distributions.__all__:
+        found = getattr(distributions, name)
+        if _is_family(found):
+            return found
     known = families()
-    if name in known:
-        return known[name]
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise ValueError(f"no distribution is called {name!r}{hint} Known: {', '.join(sorted(known))}")

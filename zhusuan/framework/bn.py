@@ -14,6 +14,7 @@ from zhusuan._tensor import Var, broadcast_shapes, shape_of
 from zhusuan.distributions.base import Distribution
 from zhusuan.distributions.families import family
 from zhusuan.framework.observations import Observations
+from zhusuan.framework.run import Run
 from zhusuan.framework.stochastic_tensor import StochasticTensor
 
 __all__ = ["BayesianNet", "StochasticTensor"]
@@ -58,21 +59,20 @@ class BayesianNet(nn.Module):
     :param observed: observations of a network that is built from outside, node by node.
     """
 
-    _running = False
-
-    # The state of a run is set here and not in __init__, so that a subclass may leave
-    # super().__init__() out, as Jittor's own modules may.
+    _run: Run
 
     def __new__(cls, *args: Any, **kwargs: Any) -> BayesianNet:
         """Make a net that is ready to run."""
+        # Here and not in __init__, so that a subclass may leave super().__init__() out, as
+        # Jittor's own modules may.
         net = super().__new__(cls)
-        net._begin(None)
+        object.__setattr__(net, "_run", Run(None))
         return net
 
     def __init__(self, observed: Mapping[str, Any] | None = None) -> None:
         super().__init__()
         if observed is not None:
-            self._begin(observed)
+            self._run = Run(observed)
 
     # -- a run
 
@@ -86,12 +86,11 @@ class BayesianNet(nn.Module):
         :raises ValueError: if a name in ``observed`` is read by no node and no code.
         """
         observed = {} if observed is None else observed
-        self._begin(observed)
-        self._running = True
+        self._run = Run(observed, is_active=True)
         try:
             result = self.execute(observed, **kwargs)
         finally:
-            self._running = False
+            self._run.is_active = False
         if not _judged_together.get():
             raise_unread(self.unread, [self])
         return result
@@ -102,22 +101,14 @@ class BayesianNet(nn.Module):
         :param observed: name -> number, array or Var.
         :return: the net itself.
         """
-        is_this_run = self._running and observed is self._source and not self._nodes
-        if not is_this_run:
-            self._begin(observed)
+        run = self._run
+        # __call__ has begun the run already when execute passes its argument on.
+        if not (run.is_active and observed is run.source and not run.nodes):
+            self._run = Run(observed, is_active=run.is_active)
         return self
 
-    def _begin(self, observed: Mapping[str, Any] | None) -> None:
-        # New containers, so that those of an earlier run stay whole for whoever holds them.
-        # Jittor doesn't look into dicts, so nothing in them becomes a parameter.
-        self._source = observed
-        self._observed = Observations(observed)
-        self._nodes: dict[str, StochasticTensor] = {}
-        self._cache: dict[str, Any] = {}
-        self._log_joint: Var | None = None
-
     def __setattr__(self, name: str, value: Any) -> None:
-        if self._running and isinstance(value, jt.Var) and not name.startswith("_"):
+        if isinstance(value, jt.Var) and self._run.is_active and not name.startswith("_"):
             raise AttributeError(
                 f"{type(self).__name__}.execute assigns a Var to self.{name}, which would make "
                 f"it a trained parameter; use self.cache[{name!r}] for values of a run"
@@ -127,22 +118,22 @@ class BayesianNet(nn.Module):
     @property
     def observed(self) -> Observations:
         """The observations of the last run; reading a name counts as using it."""
-        return self._observed
+        return self._run.observed
 
     @property
     def nodes(self) -> dict[str, StochasticTensor]:
         """The stochastic nodes of the last run by name, in the order they were made."""
-        return self._nodes
+        return self._run.nodes
 
     @property
     def cache(self) -> dict[str, Any]:
         """Values of the last run that the model wants to keep, such as ``cache['x_mean']``."""
-        return self._cache
+        return self._run.cache
 
     @property
     def unread(self) -> set[str]:
         """Observed names that neither a node nor any code has read in the last run."""
-        return self._observed.unread
+        return self._run.observed.unread
 
     # -- nodes
 
@@ -175,9 +166,10 @@ class BayesianNet(nn.Module):
         """
         if not isinstance(name, str) or not name:
             raise TypeError(f"a node's name must be a non-empty string, got {name!r}")
-        if name in self._nodes:
+        run = self._run
+        if name in run.nodes:
             raise ValueError(
-                f"node {name!r} exists already ({self._nodes[name].dist!r}); "
+                f"node {name!r} exists already ({run.nodes[name].dist!r}); "
                 "each name can be used once in a run"
             )
         dist = _make_distribution(name, distribution, parameters)
@@ -185,14 +177,14 @@ class BayesianNet(nn.Module):
             self,
             name,
             dist,
-            observation=self._observed[name] if name in self._observed else None,
+            observation=run.observed[name] if name in run.observed else None,
             n_samples=n_samples,
             reduce_mean_dims=reduce_mean_dims,
             reduce_sum_dims=reduce_sum_dims,
             multiplier=multiplier,
         )
-        self._nodes[name] = node
-        self._log_joint = None
+        run.nodes[name] = node
+        run.log_joint = None
         return node.tensor
 
     sn = stochastic_node
@@ -207,19 +199,20 @@ class BayesianNet(nn.Module):
         :return: Var; the shape is the common one of the nodes' log-probabilities.
         :raises ValueError: if there is no node, or their shapes do not align.
         """
-        if not self._nodes:
+        run = self._run
+        if not run.nodes:
             raise ValueError(
                 f"{type(self).__name__} has no stochastic node: run it first, net(observed)"
             )
-        if use_cache and self._log_joint is not None:
-            return self._log_joint
-        terms = {name: node.log_prob() for name, node in self._nodes.items()}
-        check_aligned(self._nodes, {name: shape_of(term) for name, term in terms.items()})
+        if use_cache and run.log_joint is not None:
+            return run.log_joint
+        terms = {name: node.log_prob() for name, node in run.nodes.items()}
+        check_aligned(run.nodes, {name: shape_of(term) for name, term in terms.items()})
         total = None
         for term in terms.values():
             total = term if total is None else total + term
         if use_cache:
-            self._log_joint = total
+            run.log_joint = total
         return total
 
     def extra_repr(self) -> str:
