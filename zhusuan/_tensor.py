@@ -76,7 +76,7 @@ def constant(value: float, like: Var) -> float | Var:
 
 def broadcast_shapes(*shapes: Shape) -> Shape | None:
     """Return the common broadcast shape as numpy defines it, or None when there is none."""
-    first = shapes[0]
+    first = shapes[0] if shapes else ()
     # Almost always all are equal, and numpy takes 7 us to say so: there are dozens in a step.
     if all(shape == first for shape in shapes):
         return first
