@@ -103,6 +103,7 @@ def test_the_pieces_of_the_model_assemble():
     assert tuple(net.log_joint().shape) == (1,)
 
 
+@pytest.mark.filterwarnings("ignore:Conversion of an array with ndim:DeprecationWarning")
 def test_the_tutorial_learns_and_generates():
     all_blocks = blocks()
     names = namespace()

@@ -104,11 +104,17 @@ def test_wrong_use_is_explained_in_one_line(tmp_path, arguments, status, pieces)
     assert [piece for piece in pieces if piece not in done.stderr] == []
 
 
+def default_interrupt():
+    # A shell starts background jobs with SIGINT ignored, and CI may run this suite as one.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_keeps_what_was_learned(tmp_path):
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         [sys.executable, str(SCRIPT), "--epochs", "200", "--no-cuda", "--result-dir", "out"],
         cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=default_interrupt,  # noqa: PLW1509
     )  # fmt: skip
     try:
         origin = tmp_path / "out" / "origin.png"

@@ -1,17 +1,37 @@
 """Ctrl-C raises KeyboardInterrupt, although Jittor takes SIGINT for itself."""
 
-import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from zhusuan.runtime.interrupts import keep_interrupt_handler
 
+PROGRAM = """
+import os, signal
+import zhusuan
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    print("nothing happened")
+except KeyboardInterrupt:
+    print("caught")
+"""
 
-def test_ctrl_c_raises_keyboard_interrupt_after_the_import():
-    with pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), signal.SIGINT)
+
+@pytest.mark.parametrize(
+    ("at_start", "printed"),
+    [(signal.SIG_DFL, "caught"), (signal.SIG_IGN, "nothing happened")],
+    ids=["default", "ignored"],
+)
+def test_ctrl_c_after_the_import_does_what_it_did_before(at_start, printed):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True, text=True, timeout=300, check=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, at_start),  # noqa: PLW1509
+    )  # fmt: skip
+    assert done.stdout.strip() == printed
 
 
 def test_the_handler_of_before_comes_back():
