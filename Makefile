@@ -45,7 +45,12 @@ $(VENV)/.installed-%: requirements.txt pyproject.toml setup.py | $(BIN)/pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[$*]"
 	@touch $@
 
-# $(VENV)/.ready-X: and Jittor's core is compiled, which takes some minutes once per machine.
+# $(VENV)/.ready-X: and Jittor's core is compiled, which takes some minutes once per machine;
+# for the examples, their kernels as well.
+$(VENV)/.ready-examples: $(VENV)/.installed-examples
+	$(BIN)/python -m zhusuan.runtime --warm
+	@touch $@
+
 $(VENV)/.ready-%: $(VENV)/.installed-%
 	$(BIN)/python -m zhusuan.runtime
 	@touch $@

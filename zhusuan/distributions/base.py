@@ -17,14 +17,13 @@ from zhusuan._tensor import (
     Var,
     as_var,
     broadcast_shapes,
-    host_view,
     scalar,
     shape_of,
     sum_dims,
 )
 from zhusuan.distributions.constraints import Constraint
 from zhusuan.distributions.parameter import Parameter
-from zhusuan.distributions.validation import validation_enabled
+from zhusuan.distributions.validation import check_values
 
 
 class Options(TypedDict, total=False):
@@ -119,8 +118,8 @@ class Distribution(ABC):
         self.group_ndims = self._check_group_ndims(group_ndims)
         self.is_reparameterized = self._check_reparameterized(is_reparameterized, reparameterize)
         self.use_path_derivative = use_path_derivative
-        if validation_enabled():
-            self._validate()
+        for name, value in self._given.items():
+            check_values(f"{self._name}: {name}", value, self.parameters[name].constraint)
 
     # -- what a family writes
 
@@ -242,16 +241,6 @@ class Distribution(ABC):
         if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
             return scalar(float(value), self._param_dtype)
         return as_var(value, self._param_dtype, what)
-
-    def _validate(self) -> None:
-        for name, value in self._given.items():
-            constraint = self.parameters[name].constraint
-            violation = constraint.violation(host_view(value))
-            if violation is not None:
-                raise ValueError(
-                    f"{self._name}: {name} must be {constraint.name}, but {violation} "
-                    f"(shape {list(shape_of(value))})"
-                )
 
     def _check_group_ndims(self, group_ndims: int) -> int:
         if isinstance(group_ndims, bool) or not isinstance(group_ndims, (int, np.integer)):

@@ -51,5 +51,6 @@ class Constraint:
 
 real = Constraint("finite")
 positive = Constraint("positive and finite", lower=0.0)
+not_nan = Constraint("a number", open_lower=False, open_upper=False)
 unit_interval = Constraint("in [0, 1]", 0.0, 1.0, open_lower=False, open_upper=False)
 boolean = Constraint("0 or 1", 0.0, 1.0, open_lower=False, open_upper=False, integer=True)

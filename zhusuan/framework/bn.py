@@ -13,6 +13,7 @@ from jittor import nn
 from zhusuan._tensor import Var, broadcast_shapes, shape_of
 from zhusuan.distributions.base import Distribution
 from zhusuan.distributions.families import family
+from zhusuan.distributions.validation import checks_named, validated_together
 from zhusuan.framework.observations import Observations
 from zhusuan.framework.run import Run
 from zhusuan.framework.stochastic_tensor import StochasticTensor
@@ -86,11 +87,12 @@ class BayesianNet(nn.Module):
         :raises ValueError: if a name in ``observed`` is read by no node and no code.
         """
         observed = {} if observed is None else observed
-        self._run = Run(observed, is_active=True)
-        try:
-            result = self.execute(observed, **kwargs)
-        finally:
-            self._run.is_active = False
+        with validated_together():
+            self._run = Run(observed, is_active=True)
+            try:
+                result = self.execute(observed, **kwargs)
+            finally:
+                self._run.is_active = False
         if not _judged_together.get():
             raise_unread(self.unread, [self])
         return result
@@ -274,6 +276,7 @@ def _make_distribution(
         )
     try:
         cls = family(distribution) if isinstance(distribution, str) else distribution
-        return cls(**parameters)
+        with checks_named(f"node {node!r}: "):
+            return cls(**parameters)
     except (TypeError, ValueError) as error:
         raise type(error)(f"node {node!r}: {error}") from error

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from zhusuan._tensor import Var, as_var, host_view
-from zhusuan.distributions.validation import validation_enabled
+from zhusuan._tensor import Var, as_var
+from zhusuan.distributions.constraints import not_nan
+from zhusuan.distributions.validation import check_values
 
 
 class Observations(Mapping):
@@ -63,12 +63,7 @@ def _observed_var(name: Any, value: Any) -> Var:
     if not isinstance(name, str):
         raise TypeError(f"names of observations must be strings, got {name!r}")
     var = as_var(value, what=f"observed[{name!r}]")
-    if validation_enabled() and str(var.dtype).startswith("float"):
-        values = host_view(var)
-        # The minimum is NaN if any element is; it is the quickest pass that numpy has.
-        if values.size and math.isnan(values.min()):
-            raise ValueError(
-                f"observed[{name!r}] of shape {list(var.shape)} has NaN values; "
-                "leave a node out of the observations to treat it as missing"
-            )
+    if str(var.dtype).startswith("float"):
+        # To leave a node out is the way to say that its value is missing.
+        check_values(f"observed[{name!r}]", var, not_nan)
     return var

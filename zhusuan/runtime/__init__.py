@@ -13,9 +13,14 @@ One file per concern:
 :mod:`.onednn`          oneDNN without a network
 :mod:`.site`            whether Jittor's own site answers
 :mod:`.prerequisites`   compiler, Python headers, numpy version
+:mod:`.kernels`         kernels that compile quickly and compute strictly
+:mod:`.kernel_flags`    their flags
+:mod:`.kernel_tools`    wrapper, precompiled header, linker
+:mod:`.kernel_polling`  Jittor notices at once that kernels are compiled
 :mod:`.quiet`           Jittor's log lines
 :mod:`.interrupts`      Ctrl-C stays Python's
 :mod:`.progress`        what the user sees while Jittor's core is built
+:mod:`.warm`            kernels of the examples, compiled ahead of time
 :mod:`.report`          the record of what was done
 ======================  ===========================================================
 """

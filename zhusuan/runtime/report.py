@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from zhusuan.runtime.kernels import KernelReport
+
 
 class Change(NamedTuple):
     """One environment variable that the runtime set before Jittor was imported.
@@ -28,6 +30,7 @@ class Report:
     :param cuda_reason: why it can or cannot.
     :param notes: other things done or found, one sentence each.
     :param build_seconds: how long Jittor's core took to build, None if it was there already.
+    :param kernels: how kernels are compiled in this process.
     """
 
     changes: tuple[Change, ...]
@@ -35,3 +38,4 @@ class Report:
     cuda_reason: str
     notes: tuple[str, ...] = ()
     build_seconds: float | None = None
+    kernels: KernelReport = KernelReport()

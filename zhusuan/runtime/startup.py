@@ -23,6 +23,7 @@ from zhusuan.runtime.cache import (
 )
 from zhusuan.runtime.cuda import CudaPlan, driver_loads, plan_cuda
 from zhusuan.runtime.interrupts import keep_interrupt_handler
+from zhusuan.runtime.kernels import set_up_kernels
 from zhusuan.runtime.onednn import ARCHIVES, OneDnnPlan, prepare_onednn
 from zhusuan.runtime.prerequisites import (
     PythonPaths,
@@ -55,11 +56,12 @@ def start() -> Report:
     check_numpy(_installed_version("numpy"))
     prepared = _prepare(os.environ)
     seconds = _import_jittor(os.environ, with_cuda=prepared.cuda)
+    kernels = set_up_kernels(sys.modules["jittor"], os.environ)
     has_cuda = bool(sys.modules["jittor"].has_cuda)
     reason = prepared.cuda_reason
     if prepared.cuda and not has_cuda:
         reason += ", but Jittor sees no CUDA device"
-    return Report(prepared.changes, has_cuda, reason, prepared.notes, seconds)
+    return Report(prepared.changes, has_cuda, reason, prepared.notes, seconds, kernels)
 
 
 def _prepare(env: MutableMapping[str, str]) -> Report:

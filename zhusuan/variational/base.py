@@ -8,6 +8,7 @@ from typing import Any
 from jittor import nn
 
 from zhusuan._tensor import Var, shape_of
+from zhusuan.distributions.validation import validated_together
 from zhusuan.framework.bn import BayesianNet, judged_together, raise_unread
 
 
@@ -33,7 +34,7 @@ class VariationalObjective(nn.Module):
 
     def _run(self, observed: Mapping[str, Any]) -> tuple[BayesianNet, BayesianNet]:
         """Run q on the observations, and p on them and on what q drew."""
-        with judged_together():
+        with judged_together(), validated_together():
             q = _as_net("variational", self.variational(observed))
             latents = {n: node.tensor for n, node in q.nodes.items() if not node.is_observed()}
             if not latents:
