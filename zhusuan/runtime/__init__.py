@@ -26,7 +26,8 @@ One file per concern:
 """
 
 from zhusuan.runtime.device import use_cuda
+from zhusuan.runtime.kernels import KernelReport
 from zhusuan.runtime.report import Change, Report
 from zhusuan.runtime.startup import start
 
-__all__ = ["Change", "Report", "start", "use_cuda"]
+__all__ = ["Change", "KernelReport", "Report", "start", "use_cuda"]
