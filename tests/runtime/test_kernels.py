@@ -147,6 +147,30 @@ print(json.dumps([[x.hex() for x in losses], sorted(kernels.measures)]))
     assert with_measures == without
 
 
+def test_custom_code_ops_work_under_the_new_flags():
+    x = jt.array([1.0, 2.0, 3.0])
+    loop = "for (int i = 0; i < in0->num; i++) "
+    forward = loop + "@out(i) = std::sqrt(@in0(i)) * 2;"
+    backward = loop + "@out(i) = @dout(i) / std::sqrt(@in0(i));"
+    y = jt.code(x.shape, x.dtype, [x], cpu_src=forward, cpu_grad_src=[backward])
+    np.testing.assert_allclose(y.numpy(), 2 * np.sqrt([1, 2, 3]), rtol=1e-6)
+    np.testing.assert_allclose(jt.grad(y.sum(), x).numpy(), 1 / np.sqrt([1, 2, 3]), rtol=1e-6)
+
+
+def test_kernels_of_plain_jittor_are_in_another_folder(tmp_path):
+    folders = {
+        kernels.set_up_kernels(fake_jittor(tmp_path), env).folder
+        for env in (
+            {},
+            {"ZHUSUAN_FAST_COMPILE": "0"},
+            {"ZHUSUAN_FAST_MATH": "1"},
+            {"ZHUSUAN_FAST_COMPILE": "0", "ZHUSUAN_FAST_MATH": "1"},
+        )
+    }
+    assert len(folders) == 4
+    assert str(tmp_path / "cache") in folders
+
+
 # -- the ways out
 
 

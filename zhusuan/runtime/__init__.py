@@ -21,6 +21,7 @@ One file per concern:
 :mod:`.interrupts`      Ctrl-C stays Python's
 :mod:`.progress`        what the user sees while Jittor's core is built
 :mod:`.warm`            kernels of the examples, compiled ahead of time
+:mod:`.locks`           a lock between processes
 :mod:`.report`          the record of what was done
 ======================  ===========================================================
 """

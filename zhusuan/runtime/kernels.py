@@ -21,7 +21,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,7 @@ from zhusuan.runtime.kernel_tools import (
     prepare_tools,
     wrapper_command,
 )
-
-if sys.platform != "win32":
-    import fcntl
+from zhusuan.runtime.locks import file_lock
 
 MEASURES = ("wrapper", "header", "linker", "polling")
 
@@ -153,7 +151,7 @@ def _find_or_make_tools(
     done = tools / "measures.json"
     if not done.is_file():
         (folder / "tools").mkdir(exist_ok=True)
-        with _lock(folder / "tools" / "lock"):
+        with file_lock(folder / "tools" / "lock"):
             if not done.is_file():
                 _make_tools(tools, compiler, wanted)
     return tools, frozenset(json.loads(done.read_text(encoding="utf-8")))
@@ -205,11 +203,3 @@ def _replace(path: Path, text: str) -> None:
     scratch = path.with_name(f"{path.name}.{os.getpid()}")
     scratch.write_text(text, encoding="utf-8")
     os.replace(scratch, path)
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    with path.open("w") as handle:
-        if sys.platform != "win32":
-            fcntl.flock(handle, fcntl.LOCK_EX)  # released when the file is closed
-        yield

@@ -10,18 +10,14 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from zhusuan.runtime.locks import file_lock
 from zhusuan.runtime.report import Change
-
-if sys.platform != "win32":
-    import fcntl
 
 
 @dataclass(frozen=True)
@@ -115,7 +111,7 @@ def unpack(archive: Archive, path: Path, mkl: Path) -> None:
     :param mkl: Jittor's folder for oneDNN; made if missing.
     """
     mkl.mkdir(parents=True, exist_ok=True)
-    with _lock(mkl / ".zhusuan.lock"):
+    with file_lock(mkl / ".zhusuan.lock"):
         if archive.is_installed(mkl):  # by another process, while this one waited
             return
         # Jittor takes the first folder whose name begins with "dnnl": this one must not.
@@ -133,12 +129,3 @@ def unpack(archive: Archive, path: Path, mkl: Path) -> None:
             os.rename(scratch / archive.folder, target)
         finally:
             shutil.rmtree(scratch)
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold a file lock; on Windows, where :data:`ARCHIVES` has nothing to unpack, do nothing."""
-    with path.open("w") as handle:
-        if sys.platform != "win32":
-            fcntl.flock(handle, fcntl.LOCK_EX)  # released when the file is closed
-        yield
