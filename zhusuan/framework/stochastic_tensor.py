@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zhusuan._tensor import Shape, Var, as_var, broadcast_shapes, shape_of, sum_dims
+from zhusuan._tensor import Shape, Var, as_var, broadcast_shapes, scalar, shape_of, sum_dims
 from zhusuan.distributions.base import Distribution
 
 if TYPE_CHECKING:
@@ -113,8 +113,11 @@ class StochasticTensor:
         count = math.prod(int(log_prob.shape[d]) for d in mean_dims)
         # The mean and the sum are one reduction and one factor: fewer kernels per step.
         reduced = sum_dims(log_prob, sorted(mean_dims + sum_over)) if n else log_prob
-        factor = self._multiplier / count
-        return reduced if factor == 1.0 else reduced * factor
+        if self._multiplier is None and not mean_dims:
+            return reduced
+        # As a materialised Var: the value of a plain number would be compiled into the kernel
+        # when it is 1 or 2.
+        return reduced * scalar((self._multiplier or 1.0) / count, str(reduced.dtype))
 
     def _positive_dims(self, option: str, dims: tuple[int, ...], log_prob: Var) -> list[int]:
         n = len(log_prob.shape)
@@ -150,9 +153,9 @@ def _check_dims(name: str, option: str, dims: Any) -> tuple[int, ...]:
     return tuple(int(d) for d in dims)
 
 
-def _check_multiplier(name: str, multiplier: Any) -> float:
+def _check_multiplier(name: str, multiplier: Any) -> float | None:
     if multiplier is None:
-        return 1.0
+        return None
     if isinstance(multiplier, bool) or not isinstance(multiplier, (int, float, np.number)):
         raise TypeError(f"node {name!r}: multiplier must be a number, got {multiplier!r}")
     if not (math.isfinite(multiplier) and multiplier > 0):
