@@ -24,14 +24,25 @@ def _zeros(x: Var) -> Var:
 
 
 def log1p_unit(y: Var) -> Var:
-    r"""Return :math:`\log(1 + y)` for :math:`-1 < y \le 1`, to full relative precision near 0.
+    r"""Return :math:`\log(1 + y)` for y in (-1/2, 1], quicker than :func:`log1p`.
 
     Computed as :math:`2\,\mathrm{artanh}(y / (y + 2))`, DLMF 4.37.24 with 4.6.1, which needs no
     cancellation and so survives fast-math.
 
-    :param y: Var of any shape; values outside :math:`(-1, 1]` lose precision.
+    :param y: Var of any shape; relative precision is lost towards -1 and beyond 1.
     """
     return 2.0 * jt.atanh(y / (y + 2.0))
+
+
+def log1p(y: Var) -> Var:
+    r"""Return :math:`\log(1 + y)` to full relative precision for every :math:`y \ge -1`.
+
+    :param y: Var of any shape; :math:`-\infty` at -1.
+    """
+    near = jt.abs(y) < 0.5
+    # 1 + y is exact to rounding where it is not near 1.
+    far = jt.log(jt.ternary(near, jt.ones_like(y), 1.0 + y))
+    return jt.ternary(near, log1p_unit(jt.ternary(near, y, _zeros(y))), far)
 
 
 def softplus(x: Var) -> Var:
@@ -85,7 +96,7 @@ def xlog1py(x: Var, y: Var) -> Var:
     :param y: Var that broadcasts with ``x``.
     """
     inside = y > -1
-    log1p_y = log1p_unit(jt.ternary(inside, y, _zeros(y)))
+    log1p_y = log1p(jt.ternary(inside, y, _zeros(y)))
     return _times_log(x, inside, log1p_y)
 
 

@@ -105,8 +105,9 @@ def test_the_precompiled_header_is_really_used_for_a_kernel_of_jittors():
     used = [line for line in done.stderr.splitlines() if line.startswith("! ")]
     assert len(used) == 1
     assert used[0].endswith("kernel.h.gch")
-    # Without it, hundreds of headers are parsed; "." marks each of them.
-    assert sum(line.startswith(".") for line in done.stderr.splitlines()) < 10
+    # Without it, hundreds of headers are parsed; "." marks each of them. A few are left, such as
+    # those of one operator only.
+    assert sum(line.startswith(".") for line in done.stderr.splitlines()) < 50
 
 
 def test_a_header_for_other_flags_is_noticed(tmp_path):

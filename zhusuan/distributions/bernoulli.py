@@ -42,7 +42,7 @@ class Bernoulli(Distribution):
 
     logits = Parameter(
         constraints.real,
-        derive=lambda self: jt.log(self.probs) - special.log1p_unit(-self.probs),
+        derive=lambda self: jt.log(self.probs) - special.log1p(-self.probs),
     )
     probs = Parameter(constraints.unit_interval, derive=lambda self: special.sigmoid(self.logits))
     support = constraints.boolean
