@@ -6,6 +6,7 @@ VENV   ?= .venv
 ARGS   ?=
 
 BIN := $(VENV)/bin
+VAE := examples/variational_autoencoders/vae_mnist.py
 
 .PHONY: help vae test test-slow docs lint clean
 .DEFAULT_GOAL := help
@@ -21,7 +22,7 @@ help:
 	@echo "make clean      remove what was built, but not $(VENV)"
 
 vae: $(VENV)/.ready-examples
-	$(BIN)/python examples/variational_autoencoders/vae_mnist.py $(ARGS)
+	$(BIN)/python $(VAE) $(ARGS)
 
 test: $(VENV)/.ready-test
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
@@ -46,9 +47,9 @@ $(VENV)/.installed-%: requirements.txt pyproject.toml setup.py | $(BIN)/pip
 	@touch $@
 
 # $(VENV)/.ready-X: and Jittor's core is compiled, which takes some minutes once per machine;
-# for the examples, their kernels as well.
+# for the main example, its kernels as well.
 $(VENV)/.ready-examples: $(VENV)/.installed-examples
-	$(BIN)/python -m zhusuan.runtime --warm
+	$(BIN)/python -m zhusuan.runtime --warm $(VAE)
 	@touch $@
 
 $(VENV)/.ready-%: $(VENV)/.installed-%

@@ -63,13 +63,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m zhusuan.runtime", description=__doc__)
     parser.add_argument(
-        "--warm", action="store_true", help="compile the kernels of the examples ahead of time"
+        "--warm",
+        nargs="*",
+        type=Path,
+        metavar="SCRIPT",
+        help="compile the kernels of these examples ahead of time; of all, if none is named",
     )
     args = parser.parse_args(argv)
     print("\n".join(describe(start())))
-    if not args.warm:
+    if args.warm is None:
         return 0
-    scripts = find_examples()
+    scripts = args.warm or find_examples()
     if not scripts:
         print(f"zhusuan: no examples in {EXAMPLES}: clone the repository to have them")
     return len(warm(scripts))
