@@ -91,7 +91,7 @@ def test_spawned_streams_differ_and_are_reproducible():
 
 
 def _worker(queue):
-    queue.put(random._source.generator.standard_normal(4))
+    queue.put(random.source.generator().standard_normal(4))
 
 
 def test_forked_workers_draw_different_numbers():

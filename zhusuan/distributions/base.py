@@ -75,7 +75,7 @@ class Distribution(ABC):
     """
 
     parameters: ClassVar[dict[str, Parameter]] = {}
-    support: ClassVar[Constraint]
+    support: Constraint
     is_continuous: ClassVar[bool]
     is_reparameterizable: ClassVar[bool]
 
@@ -119,7 +119,8 @@ class Distribution(ABC):
         self.is_reparameterized = self._check_reparameterized(is_reparameterized, reparameterize)
         self.use_path_derivative = use_path_derivative
         for name, value in self._given.items():
-            check_values(f"{self._name}: {name}", value, self.parameters[name].constraint)
+            parameter = self.parameters[name]
+            check_values(f"{self._name}: {parameter.argument}", value, parameter.constraint)
 
     # -- what a family writes
 
@@ -171,33 +172,97 @@ class Distribution(ABC):
         return jt.exp(self.log_prob(given))
 
     @property
+    def mean(self) -> Var:
+        """Mean of each member of the batch; broadcasts to ``batch_shape + value_shape``.
+
+        NaN where the distribution has none, infinite where the integral diverges.
+
+        :raises NotImplementedError: if the family has no closed form.
+        """
+        raise self._not_implemented("the mean")
+
+    @property
     def variance(self) -> Var:
-        """Variance of each member of the batch, shape ``batch_shape + value_shape``."""
-        raise self._not_implemented("variance")
+        """Variance of each member of the batch, shape ``batch_shape + value_shape``.
+
+        :raises NotImplementedError: if the family has no closed form.
+        """
+        raise self._not_implemented("the variance")
 
     @property
     def stddev(self) -> Var:
-        """Standard deviation, shape ``batch_shape + value_shape``."""
+        """Standard deviation, shape ``batch_shape + value_shape``.
+
+        :raises NotImplementedError: if the family has no closed form.
+        """
         return jt.sqrt(self.variance)
 
+    @property
+    def mode(self) -> Var:
+        """A value of highest density or mass; broadcasts to ``batch_shape + value_shape``.
+
+        :raises NotImplementedError: if the family has no closed form.
+        """
+        raise self._not_implemented("the mode")
+
     def entropy(self) -> Var:
-        """Return the entropy in nats, summed over ``group_ndims`` like :meth:`log_prob`."""
-        entropy = self._entropy().broadcast(list(self.batch_shape))
+        """Return the entropy in nats, summed over ``group_ndims`` like :meth:`log_prob`.
+
+        :raises NotImplementedError: if the family has no closed form.
+        """
+        entropy = self._entropy().broadcast(list(self.batch_shape) or [1])
         n = len(self.batch_shape)
         return sum_dims(entropy, range(n - self.group_ndims, n))
 
+    def cdf(self, given: Any) -> Var:
+        """Return the probability of a value <= ``given``; univariate families only.
+
+        Differentiable in ``given`` and in the parameters. Not grouped: one value per variable.
+
+        :param given: number, array or Var that broadcasts to ``(... +) batch_shape``.
+        :return: Var of the broadcast shape.
+        :raises NotImplementedError: if the family has none.
+        :raises ValueError: if the shapes do not broadcast.
+        """
+        given = as_var(given, self._param_dtype, f"{self._name}.cdf: given")
+        self.check_given_shape(shape_of(given))
+        return self._cdf(given)
+
+    def icdf(self, probability: Any) -> Var:
+        """Return the quantile: the smallest value whose :meth:`cdf` is >= ``probability``.
+
+        :param probability: number, array or Var in [0, 1] that broadcasts to
+            ``(... +) batch_shape``; NaN comes out for others.
+        :return: Var of the broadcast shape.
+        :raises NotImplementedError: if the family has none.
+        :raises ValueError: if the shapes do not broadcast.
+        """
+        probability = as_var(probability, self._param_dtype, f"{self._name}.icdf: probability")
+        self.check_given_shape(shape_of(probability))
+        return self._icdf(probability)
+
     def _entropy(self) -> Var:
-        raise self._not_implemented("entropy")
+        raise self._not_implemented("the entropy")
+
+    def _cdf(self, given: Var) -> Var:
+        raise self._not_implemented("the cdf")
+
+    def _icdf(self, probability: Var) -> Var:
+        raise self._not_implemented("the icdf")
+
+    def _full(self, moment: Var) -> Var:
+        """Return a moment or mode in the shape ``batch_shape + value_shape``."""
+        return moment.broadcast(list(self.batch_shape + self.value_shape) or [1])
 
     # -- shapes
 
     def sample_shape(self, n_samples: int | None = None) -> Shape:
-        """Return the shape that ``sample(n_samples)`` has.
+        """Return the shape that ``sample(n_samples)`` has; [1] for a scalar.
 
         :param n_samples: as for :meth:`sample`.
         """
         lead = () if n_samples is None else (n_samples,)
-        return lead + self.batch_shape + self.value_shape
+        return (lead + self.batch_shape + self.value_shape) or (1,)
 
     def check_given_shape(self, shape: Shape) -> Shape:
         """Return the broadcast of ``shape`` with ``batch_shape + value_shape``.
@@ -221,7 +286,9 @@ class Distribution(ABC):
         cuts = {name: len(s) - self.parameters[name].value_ndims for name, s in full.items()}
         batch = broadcast_shapes(*(s[: cuts[name]] for name, s in full.items()))
         if batch is None:
-            shapes = ", ".join(f"{name} {list(s)}" for name, s in full.items())
+            shapes = ", ".join(
+                f"{self.parameters[name].argument} {list(s)}" for name, s in full.items()
+            )
             raise ValueError(f"{self._name}: parameters do not broadcast: {shapes}")
         return batch, self._value_shape()
 
@@ -236,11 +303,21 @@ class Distribution(ABC):
         return type(self).__name__
 
     def _convert(self, name: str, value: Any) -> Var:
-        what = f"{self._name}: {name}"
-        # Checked before the conversion, which would hide where a NaN came from.
+        parameter = self.parameters[name]
+        what = f"{self._name}: {parameter.argument}"
         if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
-            return scalar(float(value), self._param_dtype)
-        return as_var(value, self._param_dtype, what)
+            # No gradient leads to a number: formulas then leave its derivatives out.
+            var = scalar(float(value), self._param_dtype).stop_grad()
+        else:
+            var = as_var(value, self._param_dtype, what)
+        if len(var.shape) < parameter.value_ndims or (
+            parameter.value_ndims and isinstance(value, (int, float, np.number))
+        ):
+            raise ValueError(
+                f"{what} must have at least {parameter.value_ndims} dims, "
+                f"got shape {list(np.shape(value))}"
+            )
+        return var
 
     def _check_group_ndims(self, group_ndims: int) -> int:
         if isinstance(group_ndims, bool) or not isinstance(group_ndims, (int, np.integer)):

@@ -11,9 +11,15 @@ from zhusuan._tensor import Var
 from zhusuan.distributions import constraints
 from zhusuan.distributions.base import Distribution, Options, exactly_one
 from zhusuan.distributions.parameter import Parameter
+from zhusuan.formula import Formula
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+_cdf = Formula("x, q", "return x < 0.0 ? T(0.0) : x < 1.0 ? q : T(1.0);")
+_icdf = Formula(
+    "p, q", "return p < 0.0 || p > 1.0 ? NOT_A_NUMBER : T(p <= q ? 0.0 : 1.0);", constants="p, q"
+)
 
 
 class Bernoulli(Distribution):
@@ -73,6 +79,17 @@ class Bernoulli(Distribution):
     def variance(self) -> Var:
         """The variance p (1 - p), shape ``batch_shape``."""
         return self.probs * self._prob_of_zero()
+
+    @property
+    def mode(self) -> Var:
+        """The likelier of 0 and 1; 0 where both are."""
+        return (self.probs > 0.5).cast(self._param_dtype)
+
+    def _cdf(self, given: Var) -> Var:
+        return _cdf(given, self._prob_of_zero())
+
+    def _icdf(self, probability: Var) -> Var:
+        return _icdf(probability, self._prob_of_zero())
 
     def _entropy(self) -> Var:
         p, q = self.probs, self._prob_of_zero()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import jittor as jt
 
-from zhusuan import random
+from zhusuan import random, special
 from zhusuan._tensor import Var, constant
 from zhusuan.distributions import constraints
 from zhusuan.distributions.base import Distribution, Options, exactly_one
@@ -60,6 +60,17 @@ class Normal(Distribution):
         """The square of ``std``, shape ``batch_shape``."""
         return (self.std * self.std).broadcast(list(self.batch_shape))
 
+    @property
+    def mode(self) -> Var:
+        """The mean."""
+        return self.mean
+
     def _entropy(self) -> Var:
         # Cover and Thomas 2006, eq. 8.9.
         return self.logstd + constant(0.5 * (1.0 + LOG_2PI), self.logstd)
+
+    def _cdf(self, given: Var) -> Var:
+        return special.ndtr((given - self.mean) / self.std)
+
+    def _icdf(self, probability: Var) -> Var:
+        return self.mean + self.std * special.ndtri(probability)

@@ -23,6 +23,9 @@ class Parameter:
         logits of a Categorical), 0 for univariate families.
     :param derive: function of the distribution that computes this parameter when it was not
         given.
+    :param argument: name of the constructor's argument where it is not that of the attribute.
+        LogNormal's ``mean`` is the attribute ``loc``, since ``mean`` is the mean of every
+        distribution.
     """
 
     def __init__(
@@ -30,14 +33,17 @@ class Parameter:
         constraint: Constraint,
         value_ndims: int = 0,
         derive: Callable[[Any], Var] | None = None,
+        argument: str = "",
     ) -> None:
         self.constraint = constraint
         self.value_ndims = value_ndims
         self.derive = derive
         self.name = ""
+        self.argument = argument
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+        self.argument = self.argument or name
 
     def __get__(self, instance: Distribution | None, owner: type | None = None) -> Any:
         if instance is None:

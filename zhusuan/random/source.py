@@ -1,27 +1,14 @@
-r"""The one source of randomness: every draw of the library is made here.
-
-Jittor's CPU generator is ``minstd_rand0``: seeds 0 and 1 give the same stream, neighbouring seeds
-are correlated, its state can be neither saved nor split. So on the CPU draws come from
-:class:`numpy.random.Generator` over PCG64DXSM (O'Neill 2014, as revised in NumPy), seeded through
-``SeedSequence``, whose streams are independent for neighbouring seeds. On CUDA
-(``jt.flags.use_cuda``) the device's own generator draws, which Jittor seeds.
-
-``jt.set_global_seed(s)`` reproduces everything, draws of this library included; so does
-:func:`set_seed`, which also keeps Jittor's own streams (weight initialisation) apart for
-neighbouring seeds.
-"""
+"""The stream in use: seeding, saving, restoring and splitting it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jittor as jt
 import numpy as np
-
-from zhusuan._tensor import Var
 
 State = dict[str, Any]
 
@@ -35,6 +22,11 @@ class _Source:
 
 
 _source = _Source(np.random.SeedSequence())
+
+
+def generator() -> np.random.Generator:
+    """Return the generator in use; ask anew for each draw, since seeding replaces it."""
+    return _source.generator
 
 
 def _check_seed(seed: int) -> int:
@@ -149,27 +141,3 @@ def spawn(n: int) -> list[np.random.SeedSequence]:
     :param n: how many.
     """
     return _source.sequence.spawn(n)
-
-
-def standard_normal(shape: Sequence[int], dtype: str = "float32") -> Var:
-    """Draw from N(0, 1).
-
-    :param shape: shape of the result, at least one dim.
-    :param dtype: ``'float32'`` or ``'float64'``.
-    """
-    if jt.flags.use_cuda:
-        return jt.ops.random(tuple(shape), dtype, "normal")
-    drawn = _source.generator.standard_normal(tuple(shape), np.dtype(dtype).type)
-    return jt.array(drawn, dtype=dtype)
-
-
-def uniform(shape: Sequence[int], dtype: str = "float32") -> Var:
-    """Draw from the uniform distribution on [0, 1).
-
-    :param shape: shape of the result, at least one dim.
-    :param dtype: ``'float32'`` or ``'float64'``.
-    """
-    if jt.flags.use_cuda:
-        return jt.ops.random(tuple(shape), dtype, "uniform")
-    drawn = _source.generator.random(tuple(shape), np.dtype(dtype).type)
-    return jt.array(drawn, dtype=dtype)

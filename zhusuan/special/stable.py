@@ -113,7 +113,8 @@ def bernoulli_log_prob(logits: Var, x: Var) -> Var:
     :math:`x\,\mathrm{sigmoid}(-l) - (1 - x)\,\mathrm{sigmoid}(l)`.
 
     :param logits: log-odds :math:`l`.
-    :param x: value in [0, 1]; broadcasts with ``logits``.
+    :param x: value in [0, 1]; broadcasts with ``logits``. The result is :math:`-\infty`, without
+        gradient to the logits, for others.
     """
     shape = broadcast_shapes(shape_of(logits), shape_of(x))
     if shape is not None and shape_of(logits) != shape:
@@ -125,6 +126,10 @@ def bernoulli_log_prob(logits: Var, x: Var) -> Var:
     # is cut off from the graph: second derivatives would be zero without a word.
     function.logits, function.x = logits, x
     return function(logits, x)
+
+
+def _in_unit_interval(x: Var) -> Var:
+    return (x >= 0) & (x <= 1)
 
 
 class _BernoulliLogProb(jt.Function):
@@ -140,11 +145,13 @@ class _BernoulliLogProb(jt.Function):
         shared = log1p_unit(jt.exp(jt.ternary(positive, -logits, logits)))
         below = jt.ternary(positive, zeros, -logits)
         above = jt.ternary(positive, logits, zeros)
-        return -(shared + x * below + (1.0 - x) * above)
+        log_prob = -(shared + x * below + (1.0 - x) * above)
+        return jt.ternary(_in_unit_interval(x), log_prob, jt.full_like(x, -math.inf))
 
     def grad(self, upstream: Var) -> tuple[Var, Var]:
         logits, x = self.logits, self.x
         prob_1, prob_0 = 1.0 / (1.0 + jt.exp(-logits)), 1.0 / (1.0 + jt.exp(logits))
-        slope = upstream * (x * prob_0 - (1.0 - x) * prob_1)
+        slope = jt.ternary(_in_unit_interval(x), x * prob_0 - (1.0 - x) * prob_1, _zeros(x))
+        slope = upstream * slope
         # Kept apart from what follows, often a sum over the batch: see _tensor.sum_dims.
         return slope.stop_fuse(), upstream * logits
