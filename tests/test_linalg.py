@@ -340,6 +340,25 @@ def test_arrays_and_lists_take_the_dtype_of_the_vars():
     assert str(mixed.dtype) == "float64"
 
 
+def test_gradients_of_a_single_matrix_have_all_their_digits():
+    """Jittor makes float32 of float64 Vars of shape [1] when a number stands before them."""
+    a = positive((), 3)
+    variable = jt.array(a, dtype="float64")
+    loss = linalg.log_det_cholesky(linalg.cholesky(variable))
+    assert loss.item() == pytest.approx(np.linalg.slogdet(a)[1], rel=1e-14)
+    np.testing.assert_allclose(jt.grad(loss, variable).numpy(), np.linalg.inv(a), rtol=1e-12)
+    one = jt.array([[3.0]], dtype="float64")
+    assert jt.grad(linalg.cholesky(one), one).item() == pytest.approx(0.5 / 3**0.5, rel=1e-14)
+
+
+def test_empty_batches_give_empty_results_and_zero_gradients():
+    l, b = jt.zeros((0, 3, 3)), zeros(3, 2)
+    x = linalg.solve_triangular(l, b)
+    assert x.numpy().shape == (0, 3, 2)
+    assert (jt.grad(x.sum(), b).numpy() == 0).all()
+    assert linalg.log_det_cholesky(linalg.cholesky(l)).numpy().shape == (0,)
+
+
 def zeros(*shape):
     return jt.zeros(shape)
 

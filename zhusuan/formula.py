@@ -48,9 +48,11 @@ class Formula:
         self.inputs = _names(inputs)
         self._constant = [name in _names(constants) for name in self.inputs]
         arguments = ", ".join(f"const T& {name}" for name in self.inputs)
+        # In a namespace of its own for each kernel: all formulas have the same name, and kernels
+        # are loaded into one process.
         self._function = (
-            f"namespace zs {{\n{helpers}\ntemplate <typename T> ZS_FN T formula({arguments}) {{\n"
-            f"{body}\n}}\n}}\n"
+            f"namespace zs {{\nnamespace {{\n{helpers}\n"
+            f"template <typename T> ZS_FN T formula({arguments}) {{\n{body}\n}}\n}}\n}}\n"
         )
         self._sources: dict[tuple[int, tuple[bool, ...]], tuple[str, str]] = {}
 
@@ -64,7 +66,7 @@ class Formula:
         shape = broadcast_shapes(*shapes)
         if shape is None:
             named = ", ".join(
-                f"{n} {list(s)}" for n, s in zip(self.inputs, shapes, strict=True)
+                f"{n} {list(s)}" for n, s in zip(self.inputs, shapes)
             )
             raise ValueError(f"shapes do not broadcast: {named}")
         dtype = "float64" if any(str(v.dtype) == "float64" for v in inputs) else "float32"
@@ -72,7 +74,7 @@ class Formula:
         flat = [_flatten(var, shape, size, dtype) for var in inputs]
         needed = tuple(
             not (constant or var.is_stop_grad())
-            for constant, var in zip(self._constant, inputs, strict=True)
+            for constant, var in zip(self._constant, inputs)
         )
         (result,) = self._derivatives(flat, size, dtype, needed, 0)
         return result if len(shape) == 1 else result.reshape(list(shape))
@@ -84,7 +86,7 @@ class Formula:
         if jt.flags.no_grad or not any(needed):
             return self._compute(flat, size, dtype, needed, order)
         function = _Differentiable(self, flat, size, dtype, needed, order)
-        active = [var for var, n in zip(flat, needed, strict=True) if n]
+        active = [var for var, n in zip(flat, needed) if n]
         result = function(*active)
         return result if isinstance(result, list) else [result]
 
@@ -131,12 +133,12 @@ class Formula:
         any_nan = " || ".join(f"is_nan(x{i})" for i in range(n))
         header = (
             kernels.include("elementwise.h") + kernels.include("special.h") + self._function
-            + "namespace zs {\ntemplate <typename Real> struct Body {\n"
+            + "namespace zs {\nnamespace {\ntemplate <typename Real> struct Body {\n"
             + "\n".join(members)
             + "\nZS_FN void operator()(int64_t k) const {\n"
             + f"typedef {type_name} Number;\n" + "\n".join(loads)
             + f"\nif ({any_nan}) {{\n{holes}\nreturn;\n}}\n"
-            + f"Number r = formula<Number>({', '.join(seeds)});\n{stores}\n}}\n}};\n}}\n"
+            + f"Number r = formula<Number>({', '.join(seeds)});\n{stores}\n}}\n}};\n}}\n}}\n"
         )
         fields = [f"in{i}_p, in{i}_shape0 == 1 ? 0 : 1" for i in range(n)]
         fields += [f"out{o}_p" for o in range(len(outputs))]
@@ -165,7 +167,7 @@ class _Differentiable(jt.Function):
         given = iter(active)
         flat = [
             next(given) if needed else var
-            for var, needed in zip(self._flat, self._needed, strict=True)
+            for var, needed in zip(self._flat, self._needed)
         ]
         outputs = self._formula._compute(
             flat, self._size, self._dtype, self._needed, self._order
@@ -177,12 +179,12 @@ class _Differentiable(jt.Function):
         higher = self._formula._derivatives(
             self._flat, self._size, self._dtype, self._needed, self._order + 1
         )
-        derivative = dict(zip(_indices(n, self._order + 1), higher, strict=True))
-        active = [var for var, needed in zip(self._flat, self._needed, strict=True) if needed]
+        derivative = dict(zip(_indices(n, self._order + 1), higher))
+        active = [var for var, needed in zip(self._flat, self._needed) if needed]
         gradients: list[Var | None] = []
         for j, var in enumerate(active):
             total = None
-            for index, above in zip(_indices(n, self._order), upstream, strict=True):
+            for index, above in zip(_indices(n, self._order), upstream):
                 if above is None:
                     continue
                 term = above * derivative[tuple(sorted((*index, j)))]

@@ -55,7 +55,7 @@ ZS_FN void dot4(const double* a, const double* b, Index stride, Index n, double*
     sums[0] = s0; sums[1] = s1; sums[2] = s2; sums[3] = s3;
 }
 
-// ---- Cholesky: l l^T = a, one row after the other (Golub & Van Loan 2013, section 4.2.5)
+// ---- Cholesky: l l^T = a, one row after the other (Golub & Van Loan 2013, section 4.2)
 
 // Entry (i, j) of l, given the sum over l[i,k] l[j,k] for k < done.
 ZS_FN double cholesky_entry(
@@ -148,8 +148,7 @@ struct ProductShape {
     Index batch_a, batch_b, batch_c, n, p, m;
     Mode mode;
     ZS_FN Index batch() const {
-        Index s = batch_a > batch_b ? batch_a : batch_b;
-        return s > batch_c ? s : batch_c;
+        return batch_a != 1 ? batch_a : batch_b != 1 ? batch_b : batch_c;  // may be 0
     }
 };
 

@@ -1,6 +1,6 @@
 // The normal distribution: scaled complementary error function, distribution functions, quantiles.
 #pragma once
-# include "numerics.h"
+#include "numerics.h"
 
 namespace zs {
 
@@ -23,7 +23,7 @@ ZS_FN double erfcx(double x) {
     if (x < 0.0) return x < -27.0 ? INF : 2.0 * exp_square(x, 1.0, 1.0) - erfcx(-x);
     if (x > 1e8) return 1.0 / (SQRT_PI * x);
     double t = (x - 3.75) / (x + 3.75);
-    double p = poly(t,  1.2375126308378275, -0.14024059858554702, 0.00358541548546369,
+    double p = poly(t, 1.2375126308378275, -0.14024059858554702, 0.00358541548546369,
                        0.08227673849015112, -0.10880393014170746, 0.09230432116019517,
                        -0.05869339859054762, 0.02836227742156851, -0.009746579547619623,
                        0.0017556258319220233, 0.00029371359480570737, -0.0002901539763460068,

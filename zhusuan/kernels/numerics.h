@@ -36,19 +36,21 @@ ZS_FN T poly(const T& x, double c0, double c1, double c2, C... rest) {
 // ---- roots
 
 // The root of an increasing function within [lo, hi]: Newton's method, with bisection where a step
-// leaves the bracket. f(x, slope) returns the value and sets the slope.
-template <typename F> ZS_FN double increasing_root(const F& f, double guess, double lo, double hi) {
+// leaves the bracket. f(x, slope) returns the value and sets the slope. Ends at an error of 1e-15
+// relative to `scale` or to x, whichever is larger.
+template <typename F>
+ZS_FN double increasing_root(const F& f, double guess, double lo, double hi, double scale) {
     double x = guess > lo && guess < hi ? guess : 0.5 * (lo + hi);
     for (int i = 0; i < 200; i++) {
         double slope = 0.0;
         double v = f(x, slope);
         if (v == 0.0) return x;
         if (v > 0.0) hi = x; else lo = x;
-        double next = x - v / slope;
-        // Written so that a NaN of slope 0 bisects.
-        bool inside = slope > 0.0 && next > lo && next < hi;
-        if (!inside) next = 0.5 * (lo + hi);
-        if (fabs(next - x) <= 4e-16 * fabs(x) || next == lo || next == hi) return next;
+        double tolerance = 1e-15 * (fabs(x) > scale ? fabs(x) : scale);
+        double next = slope > 0.0 ? x - v / slope : lo;
+        if (slope > 0.0 && fabs(next - x) <= tolerance) return next;
+        if (next <= lo || next >= hi) next = 0.5 * (lo + hi);
+        if (hi - lo <= tolerance) return next;
         x = next;
     }
     return x;

@@ -42,6 +42,11 @@ def _code(shape: Sequence[int], inputs: list[Var], source: str, **data: float) -
     )
 
 
+def _members(a: Var, b: Var) -> int:
+    """Return the size of the common batch, which may be 0."""
+    return int(b.shape[0] if a.shape[0] == 1 else a.shape[0])
+
+
 def transpose(a: Var) -> Var:
     """Swap rows and columns."""
     return a.transpose(0, 2, 1)
@@ -83,7 +88,7 @@ class _Solve(jt.Function):
 
     def execute(self, matrix: Var, b: Var) -> Var:
         if self.value is None:
-            batch = max(matrix.shape[0], b.shape[0])
+            batch = _members(matrix, b)
             source = """
                 zs::linalg::solve_batch(in0_p, in0_shape0, in1_p, in1_shape0, out0_p, out0_shape0,
                                         in1_shape1, in1_shape2, data["transposed"] != 0);
@@ -138,11 +143,10 @@ class _Product(jt.Function):
 def product(a: Var, b: Var, mode: int, batch: int | None = None) -> Var:
     """Multiply batches of matrices, one of them transposed if ``mode`` says so.
 
-    :param batch: members of the result, by default the larger of the operands' numbers; 1 sums
-        the products over the batch.
+    :param batch: members of the result, by default as many as the operands have; 1 sums the
+        products over the batch.
     """
-    members = max(a.shape[0], b.shape[0]) if batch is None else batch
-    return _Product(a, b, mode)(a, b, members)
+    return _Product(a, b, mode)(a, b, _members(a, b) if batch is None else batch)
 
 
 class _Lower(jt.Function):

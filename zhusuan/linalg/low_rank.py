@@ -2,10 +2,10 @@ r"""Covariances :math:`\Sigma = W W^\top + \mathrm{diag}(d)` of low rank plus a 
 
 With r columns in W everything goes through the *capacitance* matrix
 :math:`C = I + W^\top D^{-1} W` of size r, at a cost of :math:`O(n r^2)` instead of
-:math:`O(n^3)`: Golub & Van Loan (2013), *Matrix Computations*, 4th ed., section 2.1.4 (Woodbury),
-and Harville (1997), *Matrix Algebra From a Statistician's Perspective*, theorem 18.1.1
-(determinant). The intermediate results are float64 whatever the dtype of the operands, since the
-two terms of the squared distance nearly cancel for an :math:`x` in the range of W.
+:math:`O(n^3)`: Golub & Van Loan (1996), *Matrix Computations*, 3rd ed., p. 51 (Woodbury), and
+Harville (1997), *Matrix Algebra From a Statistician's Perspective*, section 18.1 (determinant).
+The intermediate results are float64 whatever the dtype of the operands, since the two terms of
+the squared distance nearly cancel for an :math:`x` in the range of W.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def low_rank_capacitance_cholesky(w: Any, d: Any) -> Var:
 def low_rank_log_det(w: Any, d: Any) -> Var:
     r"""Return :math:`\log\det(W W^\top + D) = \log\det C + \sum_i \log d_i`.
 
-    The matrix determinant lemma: Harville (1997), theorem 18.1.1.
+    The matrix determinant lemma: Harville (1997), section 18.1.
 
     :param w: the factor :math:`W`, shape (..., n, r).
     :param d: the diagonal of :math:`D`, positive, shape (..., n); leading dims broadcast.
@@ -64,7 +64,7 @@ def low_rank_log_det(w: Any, d: Any) -> Var:
 def low_rank_mahalanobis(w: Any, d: Any, x: Any) -> Var:
     r"""Return :math:`x^\top (W W^\top + D)^{-1} x`.
 
-    By Woodbury's identity (Golub & Van Loan 2013, equation 2.1.4) it is
+    By Woodbury's identity (Golub & Van Loan 1996, p. 51) it is
     :math:`x^\top D^{-1} x - |L^{-1} W^\top D^{-1} x|^2` with :math:`L L^\top = C`.
 
     :param w: the factor :math:`W`, shape (..., n, r).

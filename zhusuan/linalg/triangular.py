@@ -24,7 +24,7 @@ from zhusuan.linalg._inputs import (
 def cholesky(a: Any) -> Var:
     r"""Return the lower triangular :math:`L` with :math:`L L^\top = A` and a positive diagonal.
 
-    Row by row after Golub & Van Loan (2013), *Matrix Computations*, 4th ed., section 4.2.5. The
+    Row by row after Golub & Van Loan (2013), *Matrix Computations*, 4th ed., section 4.2. The
     gradient is symmetric,
 
     .. math:: \bar A = \tfrac12 L^{-\top} (P + P^\top) L^{-1}, \quad
@@ -53,7 +53,8 @@ def solve_triangular(l: Any, b: Any, transpose: bool = False, lower: bool = True
 
     Golub & Van Loan (2013), *Matrix Computations*, 4th ed., section 3.1. The gradients are
     :math:`\bar B = L^{-\top} \bar X` and the triangle of :math:`\bar L = -\bar B X^\top`: Giles
-    (2008), *An extended collection of matrix derivative results*, section 2.2.3.
+    (2008), *An extended collection of matrix derivative results for forward and reverse mode
+    algorithmic differentiation*, under "matrix inverse product".
 
     A zero on the diagonal gives infinities or NaNs.
 

@@ -8,8 +8,9 @@ are correlated, its state can be neither saved nor split. So on the CPU draws co
 device's own generator, which Jittor seeds; everything else is drawn on the host by the same numpy
 source and uploaded, as the function then says.
 
-Draws of 200 000 and more are filled by four threads from four child streams. Their key is drawn
-from the stream in use, so such draws too depend on its state alone and not on the machine.
+Draws of 200 000 and more elements, uniforms and integers apart, are filled by four threads from
+four child streams. Their key is drawn from the stream in use, so such draws too depend on its
+state alone and not on the machine.
 
 ``jt.set_global_seed(s)`` reproduces everything, draws of this library included; so does
 :func:`set_seed`, which also keeps Jittor's own streams (weight initialisation) apart for

@@ -14,7 +14,7 @@ import jittor as jt
 import numpy as np
 
 from zhusuan._tensor import Var, constant
-from zhusuan.random.filling import check, check_dtype, expand, fill, host
+from zhusuan.random.filling import check, check_dtype, expand, fill, host, on_device
 
 # Half the resolution of Generator.random: stands in for a draw of exactly 0.
 _SMALLEST_UNIFORM = 2.0**-54
@@ -26,7 +26,7 @@ def standard_normal(shape: Sequence[int], dtype: str = "float32") -> Var:
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'`` or ``'float64'``.
     """
-    if jt.flags.use_cuda:
+    if on_device():
         return jt.ops.random(tuple(shape), dtype, "normal")
     kind = np.dtype(dtype).type
     return fill(lambda generator, n: generator.standard_normal(n, kind), shape, dtype)
@@ -39,11 +39,11 @@ def uniform(shape: Sequence[int], dtype: str = "float32") -> Var:
     :param dtype: ``'float32'`` (multiples of :math:`2^{-24}`) or ``'float64'``
         (:math:`2^{-53}`).
     """
-    if jt.flags.use_cuda:
+    if on_device():
         drawn = jt.ops.random(tuple(shape), dtype, "uniform")
         return drawn * (drawn < 1.0).cast(dtype)  # cuRAND draws from (0, 1]
     kind = np.dtype(dtype).type
-    return fill(lambda generator, n: generator.random(n, kind), shape, dtype)
+    return fill(lambda generator, n: generator.random(n, kind), shape, dtype, parallel=False)
 
 
 def open_uniform(shape: Sequence[int], dtype: str = "float32") -> Var:
@@ -59,7 +59,7 @@ def open_uniform(shape: Sequence[int], dtype: str = "float32") -> Var:
     check_dtype("open_uniform", dtype)
     kind = np.dtype(dtype).type
     largest = float(np.nextafter(kind(1), kind(0)))
-    if jt.flags.use_cuda:
+    if on_device():
         drawn = jt.ops.random(tuple(shape), "float64", "uniform")
         return jt.minimum(drawn, constant(largest, drawn)).cast(dtype)
 
@@ -67,7 +67,7 @@ def open_uniform(shape: Sequence[int], dtype: str = "float32") -> Var:
         u = generator.random(n)
         return np.clip(u, _SMALLEST_UNIFORM, largest, out=u)
 
-    return fill(draw, shape, dtype)
+    return fill(draw, shape, dtype, parallel=False)
 
 
 def _exponential(generator: np.random.Generator, n: int) -> np.ndarray:
@@ -85,7 +85,7 @@ def standard_exponential(shape: Sequence[int], dtype: str = "float32") -> Var:
     :param dtype: ``'float32'`` or ``'float64'``.
     """
     check_dtype("standard_exponential", dtype)
-    if jt.flags.use_cuda:
+    if on_device():
         return (-jt.log(open_uniform(shape, "float64"))).cast(dtype)
     return fill(_exponential, shape, dtype)
 
@@ -99,7 +99,7 @@ def standard_gumbel(shape: Sequence[int], dtype: str = "float32") -> Var:
     :param dtype: ``'float32'`` or ``'float64'``.
     """
     check_dtype("standard_gumbel", dtype)
-    if jt.flags.use_cuda:
+    if on_device():
         return -jt.log(standard_exponential(shape, dtype))
 
     def draw(generator: np.random.Generator, n: int) -> np.ndarray:
@@ -118,7 +118,7 @@ def standard_logistic(shape: Sequence[int], dtype: str = "float32") -> Var:
     :param dtype: ``'float32'`` or ``'float64'``.
     """
     check_dtype("standard_logistic", dtype)
-    if jt.flags.use_cuda:
+    if on_device():
         return jt.log(standard_exponential(shape, dtype) / standard_exponential(shape, dtype))
 
     def draw(generator: np.random.Generator, n: int) -> np.ndarray:
@@ -140,7 +140,7 @@ def standard_laplace(shape: Sequence[int], dtype: str = "float32") -> Var:
     :param dtype: ``'float32'`` or ``'float64'``.
     """
     check_dtype("standard_laplace", dtype)
-    if jt.flags.use_cuda:
+    if on_device():
         return standard_exponential(shape, dtype) - standard_exponential(shape, dtype)
 
     def draw(generator: np.random.Generator, n: int) -> np.ndarray:
@@ -164,12 +164,16 @@ def standard_cauchy(shape: Sequence[int], dtype: str = "float32") -> Var:
     check_dtype("standard_cauchy", dtype)
 
     def draw(generator: np.random.Generator, n: int) -> np.ndarray:
-        u = 4.0 * generator.random(n)  # two bits choose the branch, 51 are left for v
-        branch = u.astype(np.int8)
-        v = np.maximum(u - branch, 4.0 * _SMALLEST_UNIFORM)
-        x = np.tan(0.25 * np.pi * v)
-        np.reciprocal(x, out=x, where=branch >= 2)
-        return np.negative(x, out=x, where=branch % 2 == 1)
+        # One uniform gives the sign, the branch and, with 51 bits, v.
+        u = generator.random(n) - 0.5
+        v = np.abs(u)
+        v *= 4.0
+        flip = v >= 1.0
+        v -= flip
+        np.maximum(v, 4.0 * _SMALLEST_UNIFORM, out=v)
+        v *= 0.25 * np.pi
+        x = np.tan(v, out=v)
+        return np.copysign(np.where(flip, 1.0 / x, x), u)
 
     return fill(draw, shape, dtype)
 
@@ -194,11 +198,12 @@ def standard_gamma(alpha: Any, shape: Sequence[int], dtype: str = "float32") -> 
     alpha = host(alpha)
     _check_positive("standard_gamma", "alpha", alpha)
     # Jittor's kernels flush denormals to 0, which is no Gamma draw.
-    smallest = float(np.finfo(dtype).tiny)
+    limits = np.finfo(dtype)
+    smallest, largest = float(limits.tiny), float(limits.max)
 
     def draw(generator: np.random.Generator, n: int, alpha: np.ndarray) -> np.ndarray:
         g = generator.standard_gamma(alpha, n)
-        return np.maximum(g, smallest, out=g)
+        return np.clip(g, smallest, largest, out=g)
 
     return fill(draw, shape, dtype, expand("standard_gamma", "alpha", alpha, shape))
 
@@ -209,13 +214,14 @@ def _log_gamma(generator: np.random.Generator, n: int, alpha: np.ndarray) -> np.
     if np.any(small):
         # G(a) = G(a + 1) U^(1/a) (Marsaglia and Tsang 2000, sec. 6); -log U is exponential.
         rows = np.flatnonzero(np.broadcast_to(small, n))
-        a = alpha[rows] if alpha.ndim else alpha
+        # Below 1e-300 the division would overflow.
+        a = np.maximum(alpha[rows] if alpha.ndim else alpha, 1e-300)
         log_g[rows] -= generator.standard_exponential(len(rows)) / a
     return log_g
 
 
 def _finite(drawn: np.ndarray, dtype: str) -> np.ndarray:
-    # 1 / a leaves the range of a float for a below 1e-37 (float32) or 1e-307.
+    # log(U) / a leaves the range of float32 for a below 1e-37.
     largest = float(np.finfo(dtype).max)
     return np.clip(drawn, -largest, largest, out=drawn)
 

@@ -36,6 +36,7 @@ def _fill_counts(
     dtype: str,
     *parameters: np.ndarray,
     event_ndim: int = 0,
+    parallel: bool = True,
 ) -> Var:
     def checked(generator: np.random.Generator, n: int, *here: np.ndarray) -> np.ndarray:
         counts = draw(generator, n, *here)
@@ -44,7 +45,9 @@ def _fill_counts(
             check(name, "a draw as int32", largest, largest < 2**31, "below 2^31 (use int64)")
         return counts
 
-    return fill(checked, shape, dtype, *parameters, event_ndim=event_ndim)
+    return fill(
+        checked, shape, dtype, *parameters, event_ndim=event_ndim, parallel=parallel
+    )
 
 
 def poisson(rate: Any, shape: Sequence[int], dtype: str = "float32") -> Var:
@@ -80,7 +83,8 @@ def _trials(name: str, n: Any) -> np.ndarray:
 def binomial(n: Any, p: Any, shape: Sequence[int], dtype: str = "float32") -> Var:
     """Draw the number of successes in ``n`` trials (Kachitvichyanukul and Schmeiser 1988, NumPy).
 
-    On CUDA drawn on the host and uploaded.
+    NumPy computes with ``1 - p``, which costs a ``p`` below 1e-14 its digits. On CUDA drawn on
+    the host and uploaded.
 
     :param n: number of trials, whole and not negative; broadcasts to ``shape``.
     :param p: probability of success, in [0, 1]; broadcasts to ``shape``.
@@ -171,6 +175,7 @@ def integers(high: Any, shape: Sequence[int], dtype: str = "int32") -> Var:
         shape,
         dtype,
         expand("integers", "high", high, shape),
+        parallel=False,
     )
 
 

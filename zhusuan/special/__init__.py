@@ -23,7 +23,7 @@ from zhusuan.special.functions import (
     ndtri,
     polygamma,
 )
-from zhusuan.special.reductions import log_mean_exp, log_sum_exp
+from zhusuan.special.reductions import log_mean_exp, log_softmax, log_sum_exp
 from zhusuan.special.stable import (
     LOG_2PI,
     bernoulli_log_prob,
@@ -60,6 +60,7 @@ __all__ = [
     "log_mean_exp",
     "log_ndtr",
     "log_sigmoid",
+    "log_softmax",
     "log_sum_exp",
     "logit",
     "ndtr",

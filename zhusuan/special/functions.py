@@ -40,7 +40,7 @@ _i1e = Formula("x", "return i1e(x);")
 
 def _call(formula: Formula, *inputs: Any) -> Var:
     return formula(
-        *(as_var(v, None, name) for v, name in zip(inputs, formula.inputs, strict=True))
+        *(as_var(v, None, name) for v, name in zip(inputs, formula.inputs))
     )
 
 

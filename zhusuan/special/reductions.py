@@ -49,3 +49,12 @@ def log_mean_exp(x: Var, dim: int | Sequence[int] = -1, keepdims: bool = False) 
     dims = [dim] if isinstance(dim, int) else list(dim)
     count = math.prod(shape_of(x)[d] for d in dims)
     return total - constant(math.log(count), total)
+
+
+def log_softmax(x: Var, dim: int = -1) -> Var:
+    r"""Return :math:`x_i - \log \sum_j e^{x_j}`: logits to log-probabilities.
+
+    :param x: Var; :math:`-\infty` stands for probability 0.
+    :param dim: the dim of the categories.
+    """
+    return x - log_sum_exp(x, dim, keepdims=True)
