@@ -3,12 +3,13 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
+PEERS  ?= .venv-peers
 ARGS   ?=
 
 BIN := $(VENV)/bin
 VAE := examples/variational_autoencoders/vae_mnist.py
 
-.PHONY: help vae test test-slow docs lint clean
+.PHONY: help vae test test-slow docs lint bench-distributions clean
 .DEFAULT_GOAL := help
 # Stamps made on the way to another stamp are kept.
 .SECONDARY:
@@ -19,6 +20,8 @@ help:
 	@echo "make test-slow  run the slow tests"
 	@echo "make docs       build the documentation in docs/_build/html"
 	@echo "make lint       check style and types"
+	@echo "make bench-distributions"
+	@echo "                time the distributions beside torch and numpyro; options in ARGS"
 	@echo "make clean      remove what was built, but not $(VENV)"
 
 vae: $(VENV)/.ready-examples
@@ -36,6 +39,9 @@ docs: $(VENV)/.ready-docs
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+bench-distributions: $(VENV)/.ready-test $(PEERS)/.installed
+	$(BIN)/python benchmarks/distributions.py --peers-python $(PEERS)/bin/python $(ARGS)
 
 clean:
 	rm -rf build dist *.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache
@@ -64,3 +70,9 @@ $(BIN)/pip:
 	  exit 1; }
 	@$(BIN)/python -c 'import pip, sys; sys.exit(int(pip.__version__.split(".")[0]) < 22)' \
 	  || $(BIN)/python -m pip install --quiet --upgrade pip
+
+# The libraries that benchmarks measure beside, apart from ours.
+$(PEERS)/.installed: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@

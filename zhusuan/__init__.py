@@ -9,17 +9,24 @@ from zhusuan import distributions, framework, random, special, variational  # no
 from zhusuan._version import __version__  # noqa: E402
 from zhusuan.checkpoint import load, save  # noqa: E402
 from zhusuan.framework.bn import BayesianNet  # noqa: E402
+from zhusuan.framework.meta_bn import MetaBayesianNet, meta_bayesian_net  # noqa: E402
+from zhusuan.framework.reuse import get_module, get_parameter, reuse_variables  # noqa: E402
 from zhusuan.framework.stochastic_tensor import StochasticTensor  # noqa: E402
 from zhusuan.random import set_seed  # noqa: E402
 
 __all__ = [
     "BayesianNet",
+    "MetaBayesianNet",
     "StochasticTensor",
     "__version__",
     "distributions",
     "framework",
+    "get_module",
+    "get_parameter",
     "load",
+    "meta_bayesian_net",
     "random",
+    "reuse_variables",
     "runtime",
     "save",
     "set_seed",

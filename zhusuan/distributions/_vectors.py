@@ -69,6 +69,8 @@ def side_by_side(operation: Callable[[Var, Var], Var], matrix: Var, x: Var) -> V
     core, own, value = shape_of(matrix)[-2:], shape_of(matrix)[:-2], shape_of(x)[-2:]
     full = broadcast_shapes(own, shape_of(x)[:-2])
     assert full is not None, "the caller has checked that they broadcast"
+    if own and math.prod(own) == 1:  # one matrix for all
+        matrix, own = matrix.reshape(list(core)), ()
     lead, batch = full[: len(full) - len(own)], full[len(full) - len(own) :]
     if own != batch:
         matrix = matrix.broadcast([*batch, *core])

@@ -22,7 +22,8 @@ _log_prob = Formula(
     if (x < 0.0 || x > 1.0) return T(-INF);
     if (x == 0.0) return alpha > 1.0 ? T(-INF) : alpha < 1.0 ? T(INF) : log(beta);
     if (x == 1.0) return beta > 1.0 ? T(-INF) : beta < 1.0 ? T(INF) : log(alpha);
-    return (alpha - 1.0) * log(x) + (beta - 1.0) * log1p(-x) - betaln(alpha, beta);
+    UnitPoint<T> u = unit_point(x);
+    return betainc_log_prefix(alpha, beta, u) - u.log_x - u.log_y;
     """,
 )
 _entropy = Formula(

@@ -10,6 +10,7 @@ import jittor as jt
 from zhusuan import random
 from zhusuan._tensor import Var, constant
 from zhusuan.distributions import constraints
+from zhusuan.distributions._limits import positive_range
 from zhusuan.distributions.base import Distribution, Options
 from zhusuan.distributions.parameter import Parameter
 from zhusuan.formula import Formula
@@ -55,7 +56,7 @@ class Cauchy(Distribution):
     (Johnson, Kotz and Balakrishnan 1994, vol. 1, eq. 16.1). It has neither mean nor variance.
 
     :param loc: :math:`x_0`, the median, finite; number, array or Var.
-    :param scale: :math:`\gamma`, half the distance of the quartiles, positive; broadcasts with ``loc``.
+    :param scale: :math:`\gamma`, half the quartiles' distance, positive; broadcasts with ``loc``.
     :param options: see :class:`~zhusuan.distributions.base.Distribution`.
     :raises ValueError: for a value outside its domain.
     """
@@ -71,7 +72,10 @@ class Cauchy(Distribution):
 
     def _sample(self, n_samples: int | None) -> Var:
         noise = random.standard_cauchy(self.sample_shape(n_samples), self._param_dtype)
-        return within_range(self.loc + self.scale * noise)
+        x = self.loc + self.scale * noise
+        # Noise goes up to 1e16: a scale above 1e22 takes it out of the range of float32.
+        _, largest = positive_range(self.dtype, self._param_dtype)
+        return jt.maximum(jt.minimum(x, largest), -largest)
 
     def _log_prob(self, given: Var) -> Var:
         return _log_prob(given, self.loc, self.scale)

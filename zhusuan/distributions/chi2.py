@@ -23,7 +23,7 @@ _log_prob = Formula(
     T alpha = 0.5 * df;
     if (x < 0.0) return T(-INF);
     if (x == 0.0) return T(alpha > 1.0 ? -INF : alpha < 1.0 ? INF : -LOG_2);
-    return (alpha - 1.0) * log(x) - 0.5 * x - alpha * LOG_2 - lgamma(alpha);
+    return igamma_log_prefix(alpha, T(0.5 * x)) + log(alpha) - log(x);
     """,
 )
 _entropy = Formula(

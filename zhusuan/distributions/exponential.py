@@ -65,11 +65,6 @@ class Exponential(Distribution):
         return 1.0 / (self.rate * self.rate)
 
     @property
-    def stddev(self) -> Var:
-        """The standard deviation, 1 / rate."""
-        return 1.0 / self.rate
-
-    @property
     def mode(self) -> Var:
         """The mode, 0."""
         return jt.zeros_like(self.rate)

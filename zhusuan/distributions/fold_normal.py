@@ -49,9 +49,16 @@ _variance = Formula(
     helpers=_EXCESS,
 )
 _CDF = """
-// P(|m + noise| <= z), accurate relative to itself also for small z
+// P(|m + noise| <= z), accurate relative to itself also for small z.
 template <typename T> ZS_FN T folded_cdf(const T& m, const T& z) {
-    return exp(log_ndtr_diff(T(-z - m), T(z - m)));
+    if (value(z) * (1.0 + value(m)) > 0.1) return exp(log_ndtr_diff(T(-z - m), T(z - m)));
+    // The two bounds may be the same number. The Taylor series of the density about m, integrated:
+    // the sum over k of He_2k(m) z^2k / (2k+1)!, from Rodrigues' formula DLMF 18.5.1.
+    T a = m * m, b = z * z;
+    T sum = 1.0 + b / 6.0 * ((a - 1.0) + b / 20.0 * (poly(a, 3.0, -6.0, 1.0)
+            + b / 42.0 * (poly(a, -15.0, 45.0, -15.0, 1.0)
+            + b / 72.0 * poly(a, 105.0, -420.0, 210.0, -28.0, 1.0))));
+    return 2.0 * z * norm_pdf(m) * sum;
 }
 template <typename T> ZS_FN T folded_pdf(const T& m, const T& z) {
     return norm_pdf(T(z - m)) + norm_pdf(T(z + m));
@@ -72,9 +79,10 @@ _icdf = Formula(
         slope = folded_pdf(centre, z);
         return folded_cdf(centre, z) - target;
     };
-    // |m + noise| has at least the quantile of |noise| and at most that plus m.
-    double folded = SQRT_2 * erfinv(target);
-    T z = T(increasing_root(f, folded, 0.0, folded + centre + 1.0));
+    // |m + noise| is between m + noise or |noise|, whichever is larger, and m + |noise|.
+    double folded = SQRT_2 * erfinv(target), shifted = centre + ndtri(target);
+    double guess = folded > shifted ? folded : shifted;
+    T z = T(increasing_root(f, guess, 0.0, folded + centre + 1.0, 0.0));
     // Each step of Newton's method on dual numbers doubles the order of the right derivatives.
     for (int i = 0; i < 2; i++) z = z - (folded_cdf(m, z) - p) / folded_pdf(m, z);
     return std * z;

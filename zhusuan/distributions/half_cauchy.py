@@ -10,6 +10,7 @@ import jittor as jt
 from zhusuan import random
 from zhusuan._tensor import Var, constant
 from zhusuan.distributions import constraints
+from zhusuan.distributions._limits import positive_range
 from zhusuan.distributions.base import Distribution, Options
 from zhusuan.distributions.parameter import Parameter
 from zhusuan.formula import Formula
@@ -65,7 +66,9 @@ class HalfCauchy(Distribution):
 
     def _sample(self, n_samples: int | None) -> Var:
         noise = random.standard_cauchy(self.sample_shape(n_samples), self._param_dtype)
-        return within_range(self.scale * jt.abs(noise))
+        # Noise goes up to 1e16: a scale above 1e22 takes it out of the range of float32.
+        _, largest = positive_range(self.dtype, self._param_dtype)
+        return jt.minimum(self.scale * jt.abs(noise), largest)
 
     def _log_prob(self, given: Var) -> Var:
         return _log_prob(given, self.scale)

@@ -20,7 +20,7 @@ _log_prob = Formula(
     "x, alpha, beta",
     """
     if (x <= 0.0) return T(-INF);
-    return alpha * log(beta) - lgamma(alpha) - (alpha + 1.0) * log(x) - beta / x;
+    return igamma_log_prefix(alpha, T(beta / x)) + log(alpha) - log(x);
     """,
 )
 _entropy = Formula(

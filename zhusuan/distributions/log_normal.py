@@ -38,14 +38,13 @@ _icdf = Formula(
     return exp(loc + std * ndtri(p));
     """,
 )
-_from_normal = Formula(
-    "noise, loc, std, smallest, largest",
-    """
+_SAMPLE = """
     T x = exp(loc + std * noise);
     return x < smallest ? smallest : x > largest ? largest : x;
-    """,
-    constants="noise, smallest, largest",
-)
+"""
+_CONSTANTS = "noise, smallest, largest"
+_sample_std = Formula("loc, std, " + _CONSTANTS, _SAMPLE, _CONSTANTS)
+_sample_logstd = Formula("loc, logstd, " + _CONSTANTS, "T std = exp(logstd);" + _SAMPLE, _CONSTANTS)
 
 
 class LogNormal(Distribution):
@@ -85,7 +84,9 @@ class LogNormal(Distribution):
     def _sample(self, n_samples: int | None) -> Var:
         noise = random.standard_normal(self.sample_shape(n_samples), self._param_dtype)
         limits = positive_range(self.dtype, self._param_dtype)
-        return _from_normal(noise, self.loc, self.std, *limits)
+        if "std" in self._given:
+            return _sample_std(self.loc, self.std, noise, *limits)
+        return _sample_logstd(self.loc, self.logstd, noise, *limits)
 
     def _log_prob(self, given: Var) -> Var:
         if "std" in self._given:

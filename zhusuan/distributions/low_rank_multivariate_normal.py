@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class LowRankMultivariateNormal(Distribution):
-    r"""Multivariate normal distribution with covariance :math:`\Sigma = W W^\top + \mathrm{diag}(d)`.
+    r"""Multivariate normal with covariance :math:`\Sigma = W W^\top + \mathrm{diag}(d)`.
 
     .. math:: \log p(x) = -\tfrac{D}{2} \log 2\pi - \tfrac12 \log\det\Sigma
               - \tfrac12 (x - \mu)^\top \Sigma^{-1} (x - \mu)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import difflib
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jittor as jt
 from jittor import nn
@@ -21,6 +23,7 @@ from zhusuan.framework.stochastic_tensor import StochasticTensor
 __all__ = ["BayesianNet", "StochasticTensor"]
 
 _judged_together: ContextVar[bool] = ContextVar("judged_together", default=False)
+_observing: ContextVar[Mapping[str, Any] | None] = ContextVar("observing", default=None)
 
 
 @contextlib.contextmanager
@@ -37,11 +40,24 @@ def judged_together() -> Iterator[None]:
         _judged_together.reset(token)
 
 
+@contextlib.contextmanager
+def observing(observed: Mapping[str, Any]) -> Iterator[None]:
+    """Give these observations to the nets that are made inside the block, ``BayesianNet()``.
+
+    :param observed: name -> value.
+    """
+    token = _observing.set(observed)
+    try:
+        yield
+    finally:
+        _observing.reset(token)
+
+
 class BayesianNet(nn.Module):
     r"""A Bayesian network that is also a ``jt.Module``.
 
-    Subclass it, make layers in ``__init__``, and describe the generative process in
-    ``execute``::
+    **Class style.** Subclass it, make layers in ``__init__``, and describe the generative
+    process in ``execute``::
 
         class Generator(zs.BayesianNet):
             def __init__(self):
@@ -57,10 +73,30 @@ class BayesianNet(nn.Module):
     afresh, each node is drawn once or takes its observed value. What a run leaves behind never
     shows in ``parameters()``, ``state_dict()`` or a saved file.
 
-    :param observed: observations of a network that is built from outside, node by node.
+    **Function style.** Make one and add nodes to it; there is a method for every family::
+
+        @zs.meta_bayesian_net(scope="gen", reuse_variables=True)
+        def generator(n):
+            bn = zs.BayesianNet()
+            z = bn.normal("z", jt.zeros([n, 40]), std=1.0, group_ndims=1)
+            logits = zs.get_module("fc", nn.Linear, 40, 784)(z)
+            bn.deterministic("x_mean", zs.special.sigmoid(logits))
+            bn.bernoulli("x", logits, group_ndims=1)
+            return bn
+
+        bn = generator(64).observe(x=x)
+
+    :param observed: observations of a network that is built from outside, node by node. By
+        default those of the :class:`~zhusuan.framework.meta_bn.MetaBayesianNet` that is at work,
+        if any.
     """
 
     _run: Run
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Stand for the methods that node_methods.py makes, one for every family."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> BayesianNet:
         """Make a net that is ready to run."""
@@ -72,6 +108,8 @@ class BayesianNet(nn.Module):
 
     def __init__(self, observed: Mapping[str, Any] | None = None) -> None:
         super().__init__()
+        if observed is None:
+            observed = _observing.get()
         if observed is not None:
             self._run = Run(observed)
 
@@ -93,8 +131,7 @@ class BayesianNet(nn.Module):
                 result = self.execute(observed, **kwargs)
             finally:
                 self._run.is_active = False
-        if not _judged_together.get():
-            raise_unread(self.unread, [self])
+        raise_unread([self])
         return result
 
     def observe(self, observed: Mapping[str, Any] | None = None) -> BayesianNet:
@@ -169,11 +206,7 @@ class BayesianNet(nn.Module):
         if not isinstance(name, str) or not name:
             raise TypeError(f"a node's name must be a non-empty string, got {name!r}")
         run = self._run
-        if name in run.nodes:
-            raise ValueError(
-                f"node {name!r} exists already ({run.nodes[name].dist!r}); "
-                "each name can be used once in a run"
-            )
+        self._check_free(name)
         dist = _make_distribution(name, distribution, parameters)
         node = StochasticTensor(
             self,
@@ -187,9 +220,135 @@ class BayesianNet(nn.Module):
         )
         run.nodes[name] = node
         run.log_joint = None
-        return node.tensor
+        value = node.tensor
+        # Weakly: the node holds the Var, and a cycle through a Var is never freed.
+        value.node = weakref.proxy(node)
+        return value
 
     sn = stochastic_node
+
+    def stochastic(self, name: str, dist: Distribution, **options: Any) -> Var:
+        """Add a stochastic node with a ready-made distribution and return its value.
+
+        :param name: name of the node.
+        :param dist: its distribution.
+        :param options: ``n_samples``, ``reduce_mean_dims``, ``reduce_sum_dims``, ``multiplier``.
+        """
+        return self.stochastic_node(dist, name, **options)
+
+    def deterministic(self, name: str, value: Any) -> Any:
+        """Keep a value of the run under a name: ``bn[name]``, and ``bn.cache[name]``.
+
+        :param name: name of the value, unique in the run.
+        :param value: the value, such as the mean of an image.
+        :return: the value.
+        :raises ValueError: if the name is taken.
+        """
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"a node's name must be a non-empty string, got {name!r}")
+        self._check_free(name)
+        self._run.cache[name] = value
+        return value
+
+    def _check_free(self, name: str) -> None:
+        run = self._run
+        if name in run.nodes:
+            raise ValueError(
+                f"node {name!r} exists already ({run.nodes[name].dist!r}); "
+                "each name can be used once in a run"
+            )
+        if name in run.cache:
+            raise ValueError(
+                f"node {name!r} exists already, as a deterministic one; each name can be used "
+                "once in a run"
+            )
+
+    # -- values and log-probabilities by name
+
+    def get(self, name_or_names: str | Sequence[str]) -> Any:
+        """Return the value of a node, stochastic or deterministic; for a list, a list.
+
+        :param name_or_names: a name or several.
+        :raises TypeError: if a name is no string.
+        :raises ValueError: if there is no such node.
+        """
+        return self._each(name_or_names, self._value)
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the value of a node, stochastic or deterministic."""
+        return self._value(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._run.nodes or name in self._run.cache
+
+    def cond_log_prob(self, name_or_names: str | Sequence[str]) -> Any:
+        """Return the log-probability of a stochastic node given its parents; for a list, a list.
+
+        :param name_or_names: a name or several.
+        :raises ValueError: if there is no such node, or it is deterministic.
+        """
+        return self._each(name_or_names, lambda name: self._node(name).log_prob())
+
+    def outputs(self, name_or_names: str | Sequence[str]) -> Any:
+        """Return what :meth:`get` returns, under ZhuSuan's earlier name.
+
+        :param name_or_names: a name or several.
+        """
+        return self.get(name_or_names)
+
+    def local_log_prob(self, name_or_names: str | Sequence[str]) -> Any:
+        """Return what :meth:`cond_log_prob` returns, under ZhuSuan's earlier name.
+
+        :param name_or_names: a name or several.
+        """
+        return self.cond_log_prob(name_or_names)
+
+    def query(
+        self,
+        name_or_names: str | Sequence[str],
+        outputs: bool = False,
+        local_log_prob: bool = False,
+    ) -> Any:
+        """Return values, log-probabilities or pairs of both.
+
+        :param name_or_names: a name or several; for several, a list comes back.
+        :param outputs: return values.
+        :param local_log_prob: return log-probabilities.
+        :raises ValueError: if neither is asked for.
+        """
+        if not (outputs or local_log_prob):
+            raise ValueError("query needs outputs=True, local_log_prob=True or both")
+
+        def one(name: str) -> Any:
+            if not local_log_prob:
+                return self._value(name)
+            log_prob = self._node(name).log_prob()
+            return (self._value(name), log_prob) if outputs else log_prob
+
+        return self._each(name_or_names, one)
+
+    def _each(self, name_or_names: Any, one: Callable[[str], Any]) -> Any:
+        if isinstance(name_or_names, (list, tuple)):
+            return [one(name) for name in name_or_names]
+        return one(name_or_names)
+
+    def _value(self, name: Any) -> Any:
+        if isinstance(name, str) and name in self._run.cache:
+            return self._run.cache[name]
+        return self._node(name, "").tensor
+
+    def _node(self, name: Any, kind: str = "stochastic ") -> StochasticTensor:
+        if not isinstance(name, str):
+            raise TypeError(f"nodes are named by strings, got {name!r}")
+        run = self._run
+        if name in run.nodes:
+            return run.nodes[name]
+        if kind and name in run.cache:
+            raise ValueError(f"node {name!r} is deterministic: it has no log-probability")
+        known = [*run.nodes, *run.cache]
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"there is no {kind}node {name!r}{hint} The nodes are {sorted(known)}")
 
     # -- the joint density
 
@@ -202,33 +361,64 @@ class BayesianNet(nn.Module):
         :raises ValueError: if there is no node, or their shapes do not align.
         """
         run = self._run
+        if use_cache and run.log_joint is not None:
+            return run.log_joint
+        total = self._sum_of_nodes() if run.joint is None else run.joint(self)
+        if use_cache:
+            run.log_joint = total
+        return total
+
+    def replace_log_joint(self, function: Callable[[BayesianNet], Var] | None) -> None:
+        """Let :meth:`log_joint` of this run return what ``function`` makes of the net.
+
+        :param function: function of the net; None for the sum over the nodes.
+        """
+        self._run.joint = function
+        self._run.log_joint = None
+
+    def _sum_of_nodes(self) -> Var:
+        run = self._run
         if not run.nodes:
             raise ValueError(
                 f"{type(self).__name__} has no stochastic node: run it first, net(observed)"
             )
-        if use_cache and run.log_joint is not None:
-            return run.log_joint
         terms = {name: node.log_prob() for name, node in run.nodes.items()}
         check_aligned(run.nodes, {name: shape_of(term) for name, term in terms.items()})
         total = None
         for term in terms.values():
             total = term if total is None else total + term
-        if use_cache:
-            run.log_joint = total
         return total
+
+    def predict(
+        self,
+        observed: Mapping[str, Any] | None = None,
+        n_samples: int | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Draw the nodes that are not observed; see :func:`zhusuan.predict`.
+
+        :param observed: name -> value of what is held fixed.
+        :param n_samples: number of draws.
+        :param options: ``posterior``, ``names``, ``vectorize``, ``progress``.
+        """
+        return predict.predict(self, observed, n_samples, **options)
 
     def extra_repr(self) -> str:
         """Return nothing: Jittor's default shows local names of ``__init__`` as if arguments."""
         return ""
 
 
-def raise_unread(names: set[str], nets: Sequence[BayesianNet]) -> None:
+def raise_unread(nets: Sequence[BayesianNet]) -> None:
     """Raise an error for observed names that none of ``nets`` has read; none, no error.
 
-    :param names: the unread names.
-    :param nets: the nets that were run, for the message.
+    Inside :func:`judged_together` nothing happens: the caller judges later.
+
+    :param nets: the nets that were run on the same observations.
     :raises ValueError: if there are any.
     """
+    if _judged_together.get():
+        return
+    names = set.intersection(*(net.unread for net in nets))
     if names:
         known = "; ".join(
             f"{type(net).__name__} has nodes {sorted(net.nodes)}" for net in nets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from zhusuan._tensor import Var
@@ -20,7 +20,7 @@ class Run:
     :param is_active: whether ``execute`` is at work.
     """
 
-    __slots__ = ("cache", "is_active", "log_joint", "nodes", "observed", "source")
+    __slots__ = ("cache", "is_active", "joint", "log_joint", "nodes", "observed", "source")
 
     def __init__(self, source: Mapping[str, Any] | None, is_active: bool = False) -> None:
         self.source = source
@@ -29,3 +29,5 @@ class Run:
         self.nodes: dict[str, StochasticTensor] = {}
         self.cache: dict[str, Any] = {}
         self.log_joint: Var | None = None
+        # What replaces the sum of the nodes' log-probabilities, if anything.
+        self.joint: Callable[[Any], Var] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,9 @@ class StochasticTensor:
         reduce_sum_dims: Sequence[int] | None = None,
         multiplier: float | None = None,
     ) -> None:
-        self.bn = bn
+        # Weakly, since the net holds its nodes: what a run of function style leaves behind is to
+        # be freed at once, not when the garbage collector finds the cycle.
+        self._bn = weakref.ref(bn)
         self.name = name
         self.dist = dist
         self._is_observed = observation is not None
@@ -62,6 +65,11 @@ class StochasticTensor:
             self._tensor = dist.sample(n_samples)
         else:
             self._tensor = self._check_observation(as_var(observation, what=f"node {name!r}"))
+
+    @property
+    def bn(self) -> BayesianNet | None:
+        """The network that the node belongs to, as long as that is there."""
+        return self._bn()
 
     @property
     def tensor(self) -> Var:

@@ -208,9 +208,11 @@ ZS_FN double beta_sample_db(double a, double b, double x) {
 
 // ---- Student's t distribution
 
-// The deviate of Student's t: the D(eta, df) with cdf(t) = Phi(sqrt(df) D), eta^2 = log(1 + t^2/df).
+// The deviate of Student's t: the D(eta, df) with cdf(t) = Phi(sqrt(df) D), where
+// eta^2 = log(1 + t^2/df).
 // As gamma_deviate, with g^2 = eta^2 / (1 - e^(-eta^2)) and the normalisation
-// sqrt(2 / df) Gamma((df + 1) / 2) / Gamma(df / 2) from DLMF 5.11.8; odd in eta, |eta| < sqrt(2 pi).
+// sqrt(2 / df) Gamma((df + 1) / 2) / Gamma(df / 2) from DLMF 5.11.8; odd in eta,
+// converges for |eta| < sqrt(2 pi).
 template <typename T> ZS_FN T student_deviate(const T& df, const T& eta) {
     T r = 1.0 / df, s = eta * eta;
     T d6 = poly(s, 0.0132598876953125, 0.04425811767578125, -0.01164099375406901,
@@ -271,7 +273,7 @@ template <typename T> ZS_FN T student_kernel(const T& df, const T& t) {
 // The density of Student's t
 template <typename T> ZS_FN T student_density(const T& df, const T& t) {
     if (is_inf(value(t))) return T(0.0);
-    T scale = betaln(T(0.5 * df), T(T(0.5)));
+    T scale = betaln(T(0.5 * df), T(0.5));
     return exp(-0.5 * (df + 1.0) * log1p(t * t / df) - scale) / sqrt(df);
 }
 ZS_FN double stdtr(double df, double t) { return student_kernel(df, t); }
@@ -312,7 +314,8 @@ ZS_FN double student_t_sample_ddf(double df, double t) {
     if (t == 0.0 || is_inf(df)) return 0.0;
     double v = t / df * t;
     if (df >= 20.0 && v < 1.2) {
-        // As in gamma_sample_dlog; d eta / dt = t / (eta (df + t^2)), d eta / d df = -t / (2 df) of it.
+        // As in gamma_sample_dlog; d eta / dt = t / (eta (df + t^2)), and d eta / d df is
+        // -t / (2 df) times that.
         double eta = student_eta(df, t), r = 1.0 / df;
         Dual<double, 2> d = student_deviate(Dual<double, 2>(df, 0), Dual<double, 2>(eta, 1));
         double deta = -(0.5 * r * d.v + d.d[0]) / d.d[1];

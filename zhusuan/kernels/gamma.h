@@ -64,7 +64,7 @@ ZS_FN double digamma(double x) {
         reflected = PI / tan(PI * r);
         x = 1.0 - x;
     }
-    // Recurrence DLMF 5.5.2; the sum of 1/(x + k) is kept as one fraction, which needs one division.
+    // Recurrence DLMF 5.5.2; the sum of 1/(x + k) is kept as one fraction: one division.
     double num = 0.0, den = 1.0;
     while (x < 8.0) { num = num * x + den; den *= x; x += 1.0; }
     // DLMF 5.11.2
@@ -268,13 +268,16 @@ template <typename T> ZS_FN T igamma_log_prefix(const T& a, const T& x) {
     T loss = fabs(value(mu)) < 0.4 ? x_minus_log1p(mu) : mu - log(x / a);
     return -a * loss - 0.5 * log(a) - LOG_SQRT_2PI - stirling_rest(a);
 }
-// The density x^(a-1) e^-x / Gamma(a)
+// log of the density x^(a-1) e^-x / Gamma(a), and the density itself
+template <typename T> ZS_FN T gamma_log_pdf(const T& a, const T& x) {
+    return log(a) + igamma_log_prefix(a, x) - log(x);
+}
 template <typename T> ZS_FN T gamma_density(const T& a, const T& x) {
     if (value(x) <= 0.0) {
         double av = value(a);
         return T(value(x) < 0.0 || av > 1.0 ? 0.0 : av == 1.0 ? 1.0 : INF);
     }
-    return a * exp(igamma_log_prefix(a, x) - log(x));
+    return exp(gamma_log_pdf(a, x));
 }
 
 // 1 + x/(a+1) + x^2/((a+1)(a+2)) + ...: DLMF 8.11.4
@@ -304,6 +307,15 @@ template <typename T> ZS_FN T igamma_fraction(const T& a, const T& x) {
     return f;
 }
 
+// Where which method is good: the normal deviate for |eta| <= 1, the fraction for Q in upper tails.
+ZS_FN bool igamma_is_normal(double a, double x) {
+    return a >= 30.0 && x > 0.3017 * a && x < 2.3577 * a;
+}
+ZS_FN bool igamma_is_upper(double a, double x) { return x >= a && (a >= 1.0 || x >= 1.5); }
+template <typename T> ZS_FN T igamma_deviate(const T& a, const T& x) {
+    return sqrt(a) * gamma_deviate(a, gamma_eta(T((x - a) / a)));
+}
+
 // P(a, x), or Q(a, x) = 1 - P(a, x) if `upper`, each without cancellation.
 template <typename T> ZS_FN T igamma_kernel(const T& a, const T& x, bool upper) {
     double av = value(a), xv = value(x);
@@ -311,12 +323,11 @@ template <typename T> ZS_FN T igamma_kernel(const T& a, const T& x, bool upper) 
     if (is_inf(av)) return T(is_inf(xv) ? NOT_A_NUMBER : upper ? 1.0 : 0.0);
     if (xv == 0.0) return T(av == 0.0 ? NOT_A_NUMBER : upper ? 1.0 : 0.0);
     if (is_inf(xv) || av == 0.0) return T(upper ? 0.0 : 1.0);
-    // |eta| <= 1
-    if (av >= 30.0 && xv > 0.3017 * av && xv < 2.3577 * av) {
-        T z = sqrt(a) * gamma_deviate(a, gamma_eta(T((x - a) / a)));
+    if (igamma_is_normal(av, xv)) {
+        T z = igamma_deviate(a, x);
         return ndtr(upper ? T(-z) : z);
     }
-    if (xv >= av && (av >= 1.0 || xv >= 1.5)) {
+    if (igamma_is_upper(av, xv)) {
         T q = a * exp(igamma_log_prefix(a, x)) * igamma_fraction(a, x);
         return upper ? q : 1.0 - q;
     }
@@ -336,7 +347,25 @@ template <typename T> ZS_FN T igamma_kernel(const T& a, const T& x, bool upper) 
     return upper ? 1.0 - p : p;
 }
 
-// P and Q for numbers with derivatives: that in x is the density, that in a flows through the kernel.
+// log of P or Q, finite where they underflow
+template <typename T> ZS_FN T igamma_log_kernel(const T& a, const T& x, bool upper) {
+    double av = value(a), xv = value(x);
+    if (av > 0.0 && xv > 0.0 && !is_inf(av) && !is_inf(xv)) {
+        if (igamma_is_normal(av, xv)) {
+            T z = igamma_deviate(a, x);
+            return log_ndtr(upper ? T(-z) : z);
+        }
+        bool fraction = igamma_is_upper(av, xv);
+        if (upper && fraction) return log(a) + igamma_log_prefix(a, x) + log(igamma_fraction(a, x));
+        if (!upper && !fraction) return igamma_log_prefix(a, x) + log(igamma_series(a, x));
+        // What is left is not small, unless the other one is nearly 1.
+        if (!upper) return log1p(-igamma_kernel(a, x, true));
+    }
+    T f = igamma_kernel(a, x, upper);
+    return value(f) == 0.0 ? T(-INF) : log(f);
+}
+
+// P and Q for numbers with derivatives: in x that is the density, in a it flows through the kernel.
 template <typename T, int N>
 ZS_FN Dual<T, N> igamma_chain(const Dual<T, N>& a, const Dual<T, N>& x, bool upper) {
     Dual<T, 1> p = igamma_kernel(Dual<T, 1>(a.v, 0), constant<1>(x.v), upper);
@@ -350,6 +379,23 @@ template <typename T, int N> ZS_FN Dual<T, N> igamma(const Dual<T, N>& a, const 
 }
 template <typename T, int N> ZS_FN Dual<T, N> igammac(const Dual<T, N>& a, const Dual<T, N>& x) {
     return igamma_chain(a, x, true);
+}
+
+ZS_FN double log_igamma(double a, double x) { return igamma_log_kernel(a, x, false); }
+ZS_FN double log_igammac(double a, double x) { return igamma_log_kernel(a, x, true); }
+template <typename T, int N>
+ZS_FN Dual<T, N> igamma_log_chain(const Dual<T, N>& a, const Dual<T, N>& x, bool upper) {
+    Dual<T, 1> f = igamma_log_kernel(Dual<T, 1>(a.v, 0), constant<1>(x.v), upper);
+    T slope = exp(gamma_log_pdf(a.v, x.v) - f.v);
+    return chain(a, x, f.v, f.d[0], upper ? T(-slope) : slope);
+}
+template <typename T, int N>
+ZS_FN Dual<T, N> log_igamma(const Dual<T, N>& a, const Dual<T, N>& x) {
+    return igamma_log_chain(a, x, false);
+}
+template <typename T, int N>
+ZS_FN Dual<T, N> log_igammac(const Dual<T, N>& a, const Dual<T, N>& x) {
+    return igamma_log_chain(a, x, true);
 }
 
 // ---- inverses in x
@@ -390,7 +436,8 @@ ZS_FN double igammainv(double a, double p) { return igamma_root(a, p, 1.0 - p); 
 ZS_FN double igammacinv(double a, double q) { return igamma_root(a, 1.0 - q, q); }
 
 template <typename T, int N>
-ZS_FN Dual<T, N> igamma_root_chain(const Dual<T, N>& a, const Dual<T, N>& p, const T& x, bool upper) {
+ZS_FN Dual<T, N> igamma_root_chain(const Dual<T, N>& a, const Dual<T, N>& p, const T& x,
+                                   bool upper) {
     Dual<T, 1> f = igamma_kernel(Dual<T, 1>(a.v, 0), constant<1>(x), upper);
     T density = gamma_density(a.v, x);
     if (upper) density = -density;

@@ -16,8 +16,8 @@ ZS_FN double exp_square(double x, double sign, double scale) {
 
 // ---- erfcx(x) = e^(x^2) erfc(x)
 
-// The form (1 + 2x) erfcx(x) as a polynomial in (x - k) / (x + k), k = 3.75, of Shepherd & Laframboise
-// (1981), Math. Comp. 36, 249; the coefficients are a Chebyshev interpolant computed in 60 digits.
+// (1 + 2x) erfcx(x) as a polynomial in (x - k) / (x + k), k = 3.75, the form of Shepherd &
+// Laframboise (1981), Math. Comp. 36, 249; a Chebyshev interpolant computed in 60 digits.
 ZS_FN double erfcx(double x) {
     if (is_nan(x)) return x;
     if (x < 0.0) return x < -27.0 ? INF : 2.0 * exp_square(x, 1.0, 1.0) - erfcx(-x);

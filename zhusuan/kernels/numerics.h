@@ -14,7 +14,7 @@ template <int N, typename T> ZS_FN Dual<T, N> constant(const T& x) {
     return r;
 }
 
-// Whether adding `term` to `sum` changes it by less than a few units in the last place, and the same
+// Whether adding `term` to `sum` changes it by a few units in the last place at most, and the same
 // for every derivative: a series may end only when its derivatives have converged as well.
 ZS_FN bool negligible(double term, double sum) { return fabs(term) <= 4e-16 * fabs(sum); }
 template <typename T, int N>

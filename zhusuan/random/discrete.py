@@ -45,9 +45,7 @@ def _fill_counts(
             check(name, "a draw as int32", largest, largest < 2**31, "below 2^31 (use int64)")
         return counts
 
-    return fill(
-        checked, shape, dtype, *parameters, event_ndim=event_ndim, parallel=parallel
-    )
+    return fill(checked, shape, dtype, *parameters, event_ndim=event_ndim, parallel=parallel)
 
 
 def poisson(rate: Any, shape: Sequence[int], dtype: str = "float32") -> Var:

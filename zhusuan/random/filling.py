@@ -87,7 +87,7 @@ def fill(
     shape = tuple(shape)
     size = math.prod(shape)
     if size <= BLOCK:
-        n = math.prod(shape[: len(shape) - event_ndim])
+        n = math.prod(shape[:-event_ndim]) if event_ndim else size
         drawn = draw(source.generator(), n, *parameters).reshape(shape)
         return upload(drawn.astype(dtype, copy=False))
 
@@ -122,9 +122,9 @@ def _fill_lanes(draw: Draw, out: np.ndarray, parameters: Sequence[np.ndarray]) -
     list(_lanes_pool().map(fill_lane, range(LANES), sequences))
 
 
-def host(value: Any, dtype: str = "float64") -> np.ndarray:
-    """Return a number, array or Var as a numpy array; a pending Var is computed."""
-    return np.asarray(host_view(value) if isinstance(value, jt.Var) else value, dtype)
+def host(value: Any) -> np.ndarray:
+    """Return a number, array or Var as a float64 array; a pending Var is computed."""
+    return np.asarray(host_view(value) if isinstance(value, jt.Var) else value, "float64")
 
 
 def expand(

@@ -151,9 +151,7 @@ def tabulate_density(
     # A sample may lie on the bound itself, where a density may be infinite.
     scale = edges[3 * _N_EDGES // 4] - edges[_N_EDGES // 4]
     scale = np.where(scale > 0, scale, 1.0)
-    half = np.diff(edges, axis=0) / 2
-    x_in = np.concatenate([edges[:-1] + half * (1 + t) for t in _INNER[0]])
-    w_in = np.concatenate([half * w for w in _INNER[1]])
+    x_in, w_in = _inner(edges, lower, upper)
     below_x, below_w = _tail(edges[0], lower, scale, -1)
     above_x, above_w = _tail(edges[-1], upper, scale, 1)
     points = np.concatenate([x_in, below_x, above_x])
@@ -169,6 +167,31 @@ def tabulate_density(
     below = tail_below.sum(0) + np.concatenate([np.zeros_like(panel[:1]), np.cumsum(panel, 0)])
     unresolved = _left_out(tail_below) + _left_out(tail_above)
     return Table(points, value, weights, edges, below, unresolved)
+
+
+def _inner(edges: Array, lower: Array, upper: Array) -> tuple[Array, Array]:
+    """Return points and weights between the edges: all first nodes, then all second ones, ...
+
+    Next to a bound, the logarithm of the distance is what nodes are laid out in, since a density
+    may be a power of it.
+    """
+    start, end = edges[:-1], edges[1:]
+    is_left = (np.arange(len(start)) < len(start) // 2).reshape(-1, *[1] * (edges.ndim - 1))
+    bound = np.where(is_left, lower, upper)
+    side = np.where(is_left, 1.0, -1.0)
+    near, far = side * (start - bound), side * (end - bound)
+    use_log = np.isfinite(bound) & (near > 0) & (far > 0)
+    with np.errstate(all="ignore"):
+        a = np.where(use_log, np.log(np.where(use_log, near, 1.0)), start)
+        b = np.where(use_log, np.log(np.where(use_log, far, 1.0)), end)
+    half = (b - a) / 2
+    points, weights = [], []
+    for node, weight in zip(*_INNER):
+        y = a + half * (1 + node)
+        distance = np.exp(np.where(use_log, y, 0.0))
+        points.append(np.where(use_log, np.where(use_log, bound, 0.0) + side * distance, y))
+        weights.append(weight * np.where(use_log, side * half * distance, half))
+    return np.concatenate(points), np.concatenate(weights)
 
 
 def _tail(edge: Array, bound: Array, scale: Array, side: int) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from zhusuan._tensor import Var, broadcast_shapes, shape_of
+from zhusuan._tensor import Var
 from zhusuan.distributions import constraints
 from zhusuan.distributions.base import Distribution, Options
 from zhusuan.distributions.constraints import Constraint, Counts, Interval
@@ -182,17 +182,11 @@ def reach(constraint: Constraint, value: Array) -> Array:
     if isinstance(constraint, Interval):
         for bound in (constraint.lower, constraint.upper):
             limit = bound.numpy() if isinstance(bound, jt.Var) else np.asarray(bound)
-            distance = np.abs(value - limit)
+            with np.errstate(invalid="ignore"):
+                distance = np.abs(value - limit)
             size = np.where(np.isfinite(distance), np.minimum(size, distance), size)
-        if constraint.lower is not None and np.ndim(constraint.lower) == 0:
-            one_sided = not isinstance(constraint.lower, jt.Var) and constraint.lower == 0.0
-            if one_sided and not np.isfinite(_upper(constraint)):
-                size = np.abs(value)
-    return size
-
-
-def _upper(constraint: Interval) -> float:
-    return np.inf if isinstance(constraint.upper, jt.Var) else float(constraint.upper)
+    # An infinite parameter, such as a bound of a truncation that is not there, stays.
+    return np.where(np.isfinite(value), size, 0.0)
 
 
 def _direction(constraint: Constraint, value: Array, rng: np.random.Generator) -> Array:
@@ -203,7 +197,7 @@ def _direction(constraint: Constraint, value: Array, rng: np.random.Generator) -
     if constraint is constraints.log_simplex:
         return noise - (np.exp(value) * noise).sum(-1, keepdims=True)
     if constraint is constraints.lower_cholesky:
-        return _times_lower(value, noise)
+        return value @ np.tril(noise)
     if constraint is constraints.correlation_cholesky:
         # Along the sphere on which each row lies.
         lower = np.tril(noise) * (np.abs(value) > 0)
@@ -213,10 +207,6 @@ def _direction(constraint: Constraint, value: Array, rng: np.random.Generator) -
         middle = noise + np.swapaxes(noise, -1, -2)
         return 0.5 * root @ middle @ np.swapaxes(root, -1, -2)
     return noise * reach(constraint, value)
-
-
-def _times_lower(value: Array, noise: Array) -> Array:
-    return value @ np.tril(noise)
 
 
 def contract(gradient: Array, direction: Array, event_ndims: int) -> Array:
@@ -242,22 +232,3 @@ def slope(f: Callable[[float], Array], step: float = 1e-4) -> tuple[Array, Array
         wide = (f(step) - f(-step)) / (2 * step)
         narrow = (f(step / 2) - f(-step / 2)) / step
         return (4 * narrow - wide) / 3, np.abs(narrow - wide)
-
-
-def common_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the broadcast of shapes that are known to broadcast.
-
-    :param shapes: shapes.
-    """
-    common = broadcast_shapes(*shapes)
-    if common is None:
-        raise ValueError(f"shapes do not broadcast: {shapes}")
-    return common
-
-
-def lists(shape: Any) -> str:
-    """Return a shape as text.
-
-    :param shape: tuple, or a Var or array that has one.
-    """
-    return str(list(shape_of(shape) if hasattr(shape, "shape") else shape))

@@ -3,4 +3,7 @@
 from zhusuan.variational.base import VariationalObjective
 from zhusuan.variational.elbo import ELBO, EvidenceLowerBoundObjective
 
-__all__ = ["ELBO", "EvidenceLowerBoundObjective", "VariationalObjective"]
+# Last, since the function has the name of a module.
+from zhusuan.variational.exclusive_kl import elbo
+
+__all__ = ["ELBO", "EvidenceLowerBoundObjective", "VariationalObjective", "elbo"]

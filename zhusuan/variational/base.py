@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jittor import nn
@@ -33,34 +33,59 @@ class VariationalObjective(nn.Module):
         self.variational = variational
 
     def _run(self, observed: Mapping[str, Any]) -> tuple[BayesianNet, BayesianNet]:
-        """Run q on the observations, and p on them and on what q drew."""
-        with judged_together(), validated_together():
-            q = _as_net("variational", self.variational(observed))
-            latents = {n: node.tensor for n, node in q.nodes.items() if not node.is_observed()}
-            if not latents:
-                raise ValueError(
-                    f"variational: {type(q).__name__} draws no latent variable; its nodes are "
-                    f"{sorted(q.nodes)}, observed are {sorted(observed)}"
-                )
-            p = _as_net("generator", self.generator({**observed, **latents}))
-        # A latent that p does not read is reported below, in terms of nodes.
-        raise_unread(q.unread & p.unread, [q, p])
-        self._check_latents(latents, p)
-        return q, p
+        return run_nets(self.generator, self.variational, observed)
 
-    def _check_latents(self, latents: Mapping[str, Var], p: BayesianNet) -> None:
-        foreign = sorted(set(latents) - set(p.nodes))
-        if foreign:
+
+def run_nets(
+    generator: Callable[[Mapping[str, Any]], Any],
+    variational: Any,
+    observed: Mapping[str, Any],
+) -> tuple[BayesianNet, BayesianNet]:
+    """Run q on the observations, and p on them and on what q drew.
+
+    :param generator: callable from a dict of observations to a BayesianNet.
+    :param variational: likewise; or a BayesianNet that was run already.
+    :param observed: name -> value of the observed variables.
+    :return: the nets q and p after their runs.
+    :raises TypeError: if one of them returns no BayesianNet.
+    :raises ValueError: if the nets do not fit each other, or none reads an observed name.
+    """
+    with judged_together(), validated_together():
+        # A net of function style has no function to run: it is what a function returned.
+        was_run = type(variational) is BayesianNet
+        q = _as_net("variational", variational if was_run else variational(observed))
+        latents = {n: node.tensor for n, node in q.nodes.items() if not node.is_observed()}
+        if not latents:
             raise ValueError(
-                f"the variational net draws {', '.join(map(repr, foreign))}, which the generator "
-                f"does not have; its nodes are {sorted(p.nodes)}"
+                f"variational: {type(q).__name__} draws no latent variable; its nodes are "
+                f"{sorted(q.nodes)}, observed are {sorted(observed)}"
             )
-        free = sorted(name for name, node in p.nodes.items() if not node.is_observed())
-        if free:
-            raise ValueError(
-                f"node {free[0]!r} of the generator is neither observed nor drawn by the "
-                f"variational net, which draws {sorted(latents)}"
-            )
+        p = _as_net("generator", generator({**observed, **latents}))
+    # A latent that p does not read is reported below, in terms of nodes.
+    raise_unread([p] if was_run else [q, p])
+    check_latents(latents, p)
+    return q, p
+
+
+def check_latents(latents: Mapping[str, Var], p: BayesianNet) -> None:
+    """Check that the generator has each latent variable, and no other that is not observed.
+
+    :param latents: name -> value of what was drawn.
+    :param p: the generator after its run.
+    :raises ValueError: naming the node that is missing or free.
+    """
+    foreign = sorted(set(latents) - set(p.nodes))
+    if foreign:
+        raise ValueError(
+            f"the variational net draws {', '.join(map(repr, foreign))}, which the generator "
+            f"does not have; its nodes are {sorted(p.nodes)}"
+        )
+    free = sorted(name for name, node in p.nodes.items() if not node.is_observed())
+    if free:
+        raise ValueError(
+            f"node {free[0]!r} of the generator is neither observed nor drawn by the "
+            f"variational net, which draws {sorted(latents)}"
+        )
 
 
 def _as_net(role: str, result: Any) -> BayesianNet:
@@ -70,7 +95,6 @@ def _as_net(role: str, result: Any) -> BayesianNet:
             f"got {type(result).__name__}"
         )
     return result
-
 
 
 def difference(log_p: Var, log_q: Var) -> Var:

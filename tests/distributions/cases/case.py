@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import jittor as jt
 import numpy as np
 
 from zhusuan import distributions as zd
@@ -37,6 +38,8 @@ class Case:
         shape value_shape.
     :param rtol: relative tolerance of log_prob; above 3e-5 only with a reason.
     :param atol: absolute tolerance of log_prob, for values near 0.
+    :param rtol64: relative tolerance of log_prob in float64; above 1e-9 only with a reason.
+    :param skip: checks of ``check_distribution`` that don't apply, with the reason in a comment.
     """
 
     name: str
@@ -50,9 +53,30 @@ class Case:
     outside: Sequence[Any] = ()
     rtol: float = 3e-5
     atol: float = 1e-6
+    rtol64: float = 1e-9
+    skip: Sequence[str] = ()
 
     def build(self, parameters: dict[str, Any] | None = None, **options: Any) -> zd.Distribution:
         return self.family(**(parameters or self.parameters), **self.fixed, **options)
+
+    def build_from(self, **arguments: Any) -> zd.Distribution:
+        """Build from any of the constructor's arguments, as ``check_distribution`` asks for."""
+        if type(self).build is Case.build:
+            return self.family(**{**self.fixed, **arguments})
+        # What is made of other distributions gets its own parameters; those of its parts stay,
+        # in the same precision.
+        given = {k: v for k, v in arguments.items() if k in self.parameters}
+        options = {k: v for k, v in arguments.items() if k not in given and k not in self.fixed}
+        parameters = dict(self.parameters)
+        if any(isinstance(v, jt.Var) and str(v.dtype) == "float64" for v in given.values()):
+            parameters = self.as_vars("float64")
+        return self.build({**parameters, **given}, **options)
+
+    def as_vars(self, dtype: str = "float32") -> dict[str, Any]:
+        return {
+            name: jt.array(np.array(value, dtype=dtype), dtype=dtype)
+            for name, value in self.parameters.items()
+        }
 
     def truth(self, parameters: dict[str, Any] | None = None) -> Any:
         if parameters is None:  # what the library is given is rounded to float32

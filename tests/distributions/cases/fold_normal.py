@@ -50,7 +50,7 @@ CASES = [
         _POINTS,
         extremes=[
             (
-                {"mean": np.array([[0.5], [-1.0]]), "logstd": np.array([-8.0, 40.0, 100.0])},
+                {"mean": np.array([[0.5], [-1.0]]), "logstd": np.array([-8.0, 40.0, 80.0])},
                 np.array([[0.5001, 1e20, 1e30], [1.001, 0.0, 1e30]]),
             )
         ],

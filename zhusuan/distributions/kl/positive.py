@@ -7,6 +7,7 @@ from typing import Any
 import jittor as jt
 
 from zhusuan._tensor import Var
+from zhusuan.distributions.base import Distribution
 from zhusuan.distributions.beta import Beta
 from zhusuan.distributions.chi2 import Chi2
 from zhusuan.distributions.exponential import Exponential
@@ -24,7 +25,7 @@ _GAMMA = """
     return (a - c) * digamma(a) - lgamma(a) + lgamma(c) + c * log(b / d) + a * (d - b) / b;
 """
 # The families that are gammas, and their shape and rate.
-_GAMMAS = {
+_GAMMAS: dict[type[Distribution], tuple[str, str, str]] = {
     Gamma: ("alpha, beta", "{}_alpha", "{}_beta"),
     Exponential: ("rate", "T(1.0)", "{}_rate"),
     Chi2: ("df", "T(0.5 * {}_df)", "T(0.5)"),

@@ -1,0 +1,25 @@
+"""Rows of the Gumbel distribution."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from tests.distributions.cases.case import Case
+from zhusuan import distributions as zd
+
+CASES = [
+    Case(
+        "gumbel",
+        zd.Gumbel,
+        {"loc": np.array([[0.5], [-1.0]]), "scale": np.array([0.2, 1.0, 30.0])},
+        lambda p: stats.gumbel_r(p["loc"], p["scale"]),
+        np.array([[0.1, -0.3, -20.0], [0.7, 2.5, 90.0]]),
+        extremes=[
+            (
+                {"loc": np.array([[0.0], [1e4]]), "scale": np.array([1e-4, 1.0, 1e4])},
+                np.array([[1e-3, 40.0, -3e4], [1e4, 9990.0, 0.0]]),
+            )
+        ],
+    ),
+]

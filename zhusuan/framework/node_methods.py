@@ -1,0 +1,94 @@
+"""``bn.normal``, ``bn.bernoulli``, ...: a method of BayesianNet for every family.
+
+They are made from the list of families, with the families' own signatures and docs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+from zhusuan._tensor import Var
+from zhusuan.distributions.base import Distribution
+from zhusuan.distributions.families import families
+from zhusuan.framework.bn import BayesianNet
+
+# Where ZhuSuan's name is not what the rule makes of the family's.
+_IRREGULAR = {"BagofCategoricals": "bag_of_categoricals"}
+
+
+def method_name(family: str) -> str:
+    """Return the name of the method for a family: ``'bin_concrete'`` for ``'BinConcrete'``.
+
+    :param family: name of the family.
+    """
+    words = re.sub(r"([a-z0-9])([A-Z])|([A-Z]+)([A-Z][a-z])", r"\1\3_\2\4", family)
+    return _IRREGULAR.get(family, words.lower())
+
+
+def _signature(family: type[Distribution]) -> inspect.Signature:
+    node = inspect.signature(BayesianNet.stochastic_node).parameters
+    options = [
+        node[name].replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name in ("n_samples", "reduce_mean_dims", "reduce_sum_dims", "multiplier")
+    ]
+    own = list(family.__signature__.parameters.values())  # type: ignore[attr-defined]
+    positional = [p for p in own if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+    rest = [p for p in own if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    first = [node["self"], node["name"]]
+    return inspect.Signature([*first, *positional, *rest, *options], return_annotation=Var)
+
+
+def _make(method: str, family: type[Distribution]) -> Callable[..., Var]:
+    parameters = list(family.__signature__.parameters.values())  # type: ignore[attr-defined]
+    order = [p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+
+    def add_node(self: BayesianNet, name: str, *args: Any, **kwargs: Any) -> Var:
+        if len(args) > len(order):
+            raise TypeError(
+                f"node {name!r}: {method} takes at most {len(order)} parameters by position "
+                f"({', '.join(order)}), got {len(args)}"
+            )
+        by_position = dict(zip(order, args))
+        twice = sorted(set(by_position) & set(kwargs))
+        if twice:
+            raise TypeError(f"node {name!r}: {method} is given {twice[0]!r} twice")
+        return self.stochastic_node(family, name, **by_position, **kwargs)
+
+    add_node.__name__ = method
+    add_node.__qualname__ = f"BayesianNet.{method}"
+    add_node.__signature__ = _signature(family)  # type: ignore[attr-defined]
+    article = "an" if family.__name__[0] in "AEIOU" else "a"
+    add_node.__doc__ = (
+        f"Add {article} :class:`~zhusuan.distributions.{family.__name__}` node and return its "
+        f"value.\n\n{_fields(family)}"
+    )
+    return add_node
+
+
+def _fields(family: type[Distribution]) -> str:
+    """Return the field list of the family's docstring, with those of a node."""
+    doc = inspect.getdoc(family) or ""
+    start = doc.find(":param ")
+    own = doc[start:] if start >= 0 else ""
+    node = (
+        ":param name: name of the node.\n"
+        ":param n_samples: number of draws on a new leading axis; None for one without it.\n"
+        ":param reduce_mean_dims: dims of the log-probability to average over.\n"
+        ":param reduce_sum_dims: dims of the log-probability to sum over.\n"
+        ":param multiplier: factor of the log-probability.\n"
+    )
+    return node + own
+
+
+def add_node_methods() -> None:
+    """Give BayesianNet a method for every exported family that it has none for yet."""
+    for name, family in families().items():
+        method = method_name(name)
+        if not hasattr(BayesianNet, method):
+            setattr(BayesianNet, method, _make(method, family))
+
+
+add_node_methods()
