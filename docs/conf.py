@@ -1,7 +1,12 @@
 """How Sphinx builds these pages. ``make docs`` runs it, with warnings as errors, offline."""
 
+import sys
+from pathlib import Path
+
 # The API pages are made from the docstrings of the imported library, so Jittor is really there.
 from zhusuan._version import __version__
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "ZhuSuan on Jittor"
 author = "The ZhuSuan on Jittor authors"
@@ -13,6 +18,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "sphinxcontrib.bibtex",
+    "family_tables",  # ours, in _ext
 ]
 exclude_patterns = ["_build"]
 highlight_language = "python"

@@ -10,6 +10,8 @@ from zhusuan._version import __version__  # noqa: E402
 from zhusuan.checkpoint import load, save  # noqa: E402
 from zhusuan.framework.bn import BayesianNet  # noqa: E402
 from zhusuan.framework.meta_bn import MetaBayesianNet, meta_bayesian_net  # noqa: E402
+from zhusuan.framework.particles import map_particles  # noqa: E402
+from zhusuan.framework.predict import predict  # noqa: E402
 from zhusuan.framework.reuse import get_module, get_parameter, reuse_variables  # noqa: E402
 from zhusuan.framework.stochastic_tensor import StochasticTensor  # noqa: E402
 from zhusuan.random import set_seed  # noqa: E402
@@ -24,7 +26,9 @@ __all__ = [
     "get_module",
     "get_parameter",
     "load",
+    "map_particles",
     "meta_bayesian_net",
+    "predict",
     "random",
     "reuse_variables",
     "runtime",

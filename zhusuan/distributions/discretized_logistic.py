@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from zhusuan import random
-from zhusuan._tensor import Var
+from zhusuan._tensor import Var, host_view
 from zhusuan.distributions import constraints
 from zhusuan.distributions.base import Distribution, Options
 from zhusuan.distributions.parameter import Parameter
@@ -15,22 +18,30 @@ from zhusuan.formula import Formula
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+# Rounding to float32 moves the points of a 16-bit image by 0.004 steps.
+_TOLERANCE = 0.01
+
 _HELPERS = """
 // Grid points low + k step, k = 0 ... n - 1, and the logistic variable that is rounded to them.
 template <typename T> struct Grid {
-    T loc, scale;
-    double low, step, n;
+    T loc, scale, low, span;
+    double n;
+    T step;
 
     ZS_FN Grid(const T& loc_, const T& scale_, const T& low_, const T& high, const T& bins)
-        : loc(loc_), scale(scale_), low(value(low_)),
-          step((value(high) - value(low_)) / (value(bins) - 1.0)), n(value(bins)) {}
+        : loc(loc_), scale(scale_), low(low_), span(high - low_), n(value(bins)),
+          step(span / (n - 1.0)) {}
 
+    // The place of x on the grid, a whole number at grid points.
+    ZS_FN double place(const T& x) const { return (value(x) - value(low)) / value(step); }
     ZS_FN double limit(double k) const { return k < 0.0 ? 0.0 : k > n - 1.0 ? n - 1.0 : k; }
+    // Divided last, which gives k / 255 as float32 division does.
+    ZS_FN T point(double k) const { return low + k * span / (n - 1.0); }
     // The standardised border between points k and k + 1.
     ZS_FN T border(double k) const { return (low + (k + 0.5) * step - loc) / scale; }
     ZS_FN T up_to(double k) const { return k < n - 1.0 ? sigmoid(border(k)) : T(1.0); }
     ZS_FN T beyond(double k) const { return k < n - 1.0 ? sigmoid(T(-border(k))) : T(0.0); }
-    ZS_FN double nearest() const { return limit(floor((value(loc) - low) / step + 0.5)); }
+    ZS_FN double nearest() const { return limit(floor(place(loc) + 0.5)); }
     // s(b) - s(a) = s(b) s(-a) (1 - e^(a - b)) for the logistic function s
     ZS_FN T log_mass(double k) const {
         if (k == 0.0) return log_sigmoid(border(0.0));
@@ -55,31 +66,28 @@ template <typename T> struct Grid {
 };
 """
 _PARAMETERS = "loc, scale, low, high, n_bins"
-_CONSTANTS = "low, high, n_bins"
 _GRID = "Grid<T> grid(loc, scale, low, high, n_bins);\n"
 
 
 def _formula(first: str, body: str, constants: str = "") -> Formula:
     inputs = f"{first}, {_PARAMETERS}" if first else _PARAMETERS
-    return Formula(inputs, _GRID + body, f"{first}, {_CONSTANTS}, {constants}", _HELPERS)
+    return Formula(inputs, _GRID + body, f"{first}, n_bins, {constants}", _HELPERS)
 
 
 _log_prob = _formula(
     "x",
-    """
-    double k = (value(x) - grid.low) / grid.step, whole = floor(k + 0.5);
-    // Rounding to float32 moves the points of a 16-bit image by 0.004 steps.
-    if (whole != grid.limit(whole) || fabs(k - whole) > 0.01) return T(-INF);
+    f"""
+    double k = grid.place(x), whole = floor(k + 0.5);
+    if (whole != grid.limit(whole) || fabs(k - whole) > {_TOLERANCE}) return T(-INF);
     return grid.log_mass(whole);
     """,
 )
 _round = _formula(
     "x",
     """
-    double k = grid.limit(floor((value(x) - grid.low) / grid.step + 0.5));
-    return T(grid.low + k * (value(high) - grid.low) / (grid.n - 1.0));
+    return grid.point(grid.limit(floor(grid.place(x) + 0.5)));
     """,
-    constants="loc, scale",
+    constants=_PARAMETERS,
 )
 _mean = _formula(
     "",
@@ -103,9 +111,9 @@ _mode = _formula(
     double best = grid.nearest();
     if (grid.log_mass(0.0) >= grid.log_mass(best)) best = 0.0;
     if (grid.log_mass(grid.n - 1.0) > grid.log_mass(best)) best = grid.n - 1.0;
-    return T(grid.low + best * (value(high) - grid.low) / (grid.n - 1.0));
+    return grid.point(best);
     """,
-    constants="loc, scale",
+    constants=_PARAMETERS,
 )
 _entropy = _formula(
     "",
@@ -120,9 +128,9 @@ _entropy = _formula(
 )
 _cdf = _formula(
     "x",
-    """
+    f"""
     if (is_inf(value(x))) return T(x > 0.0 ? 1.0 : 0.0);
-    double k = floor((value(x) - grid.low) / grid.step + 0.01);
+    double k = floor(grid.place(x) + {_TOLERANCE});
     return k < 0.0 ? T(0.0) : grid.up_to(k);
     """,
 )
@@ -131,12 +139,26 @@ _icdf = _formula(
     """
     if (p < 0.0 || p > 1.0) return T(NOT_A_NUMBER);
     if (p == 0.0 || p == 1.0) return p == 0.0 ? low : high;
-    double x = value(loc) + value(scale) * logit(value(p));
-    double k = grid.limit(ceil((x - grid.low) / grid.step - 0.5));
-    return T(grid.low + k * (value(high) - grid.low) / (grid.n - 1.0));
+    return grid.point(grid.limit(ceil(grid.place(T(loc + scale * logit(p))) - 0.5)));
     """,
-    constants="loc, scale",
+    constants=_PARAMETERS,
 )
+
+
+@dataclass(frozen=True, repr=False)
+class _Grid(constraints.Interval):
+    """Points at equal distances, the bounds included.
+
+    :param n_bins: number of points; a Var.
+    """
+
+    n_bins: Any = None
+
+    def _not_whole(self, values: np.ndarray) -> str | None:
+        low, high, n = (host_view(v).astype(float) for v in (self.lower, self.upper, self.n_bins))
+        place = (values - low) / (high - low) * (n - 1.0)
+        off = np.abs(place - np.round(place)) > _TOLERANCE
+        return "not all values are points of the grid" if off.any() else None
 
 
 class DiscretizedLogistic(Distribution):
@@ -158,8 +180,8 @@ class DiscretizedLogistic(Distribution):
 
     :param loc: :math:`\mu`, finite; number, array or Var.
     :param scale: :math:`s`, positive; broadcasts with ``loc``.
-    :param low: the first value; number, array or Var, without gradient.
-    :param high: the last value, above ``low``; without gradient.
+    :param low: the first value; number, array or Var.
+    :param high: the last value, above ``low``.
     :param n_bins: n, a whole number >= 2: 256 for 8-bit images.
     :param options: see :class:`~zhusuan.distributions.base.Distribution`. Samples are floats;
         ``dtype='int32'`` fits grids of whole numbers.
@@ -193,8 +215,10 @@ class DiscretizedLogistic(Distribution):
 
     @property
     def support(self) -> constraints.Interval:  # type: ignore[override]
-        """The interval from ``low`` to ``high``, on which the grid lies."""
-        return constraints.Interval("in [low, high]", self.low, self.high, False, False)
+        """The grid."""
+        return _Grid(
+            "on the grid from low to high", self.low, self.high, False, False, n_bins=self.n_bins
+        )
 
     @property
     def _parameters(self) -> tuple[Var, ...]:

@@ -59,8 +59,8 @@ _log_normaliser = Formula(
 _log_prob = Formula(
     "terms, log_normaliser, distance",
     f"""
-    if (!(distance <= {constraints.correlation_cholesky.tolerance})) return T(-INF);
-    return terms - log_normaliser;
+    bool outside = !(distance <= {constraints.correlation_cholesky.tolerance});
+    return outside || value(terms) == -INF ? T(-INF) : terms - log_normaliser;
     """,
     constants="distance",
 )

@@ -30,7 +30,11 @@ _terms = Formula(
 )
 _log_prob = Formula(
     "sum, n, total",
-    "return n == total ? sum + lgamma(value(n) + 1.0) : T(-INF);",
+    """
+    // One impossible count makes the whole vector impossible, without gradients.
+    if (n != total || is_inf(value(sum))) return T(-INF);
+    return sum + lgamma(value(n) + 1.0);
+    """,
     constants="n, total",
 )
 

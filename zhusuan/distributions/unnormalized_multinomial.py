@@ -22,6 +22,8 @@ _terms = Formula(
     return x * log_p;
     """,
 )
+# One impossible count makes the whole vector impossible, without gradients.
+_log_prob = Formula("sum", "return is_inf(value(sum)) ? T(-INF) : sum;")
 
 
 class UnnormalizedMultinomial(Categories):
@@ -70,7 +72,7 @@ class UnnormalizedMultinomial(Categories):
 
     def _log_prob(self, given: Var) -> Var:
         terms = _terms(double(given), self._log_probs())
-        return sum_dims(terms, [len(terms.shape) - 1]).cast(self._param_dtype)
+        return _log_prob(sum_dims(terms, [len(terms.shape) - 1])).cast(self._param_dtype)
 
 
 BagofCategoricals = UnnormalizedMultinomial

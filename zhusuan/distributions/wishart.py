@@ -190,10 +190,14 @@ class Wishart(Distribution):
 
     @property
     def mode(self) -> Var:
-        """The mode, (df - D - 1) V; 0 for df below D + 1, where the density is unbounded."""
+        """The mode, (df - D - 1) V; NaN for df up to D + 1, where there is none.
+
+        The density is highest, or unbounded, towards singular matrices there.
+        """
         df = double(self.df)
         excess = df - constant(self.value_shape[0] + 1.0, df)
-        return self._times_scale(jt.maximum(excess, jt.zeros_like(excess)))
+        none = jt.full_like(excess, math.nan)
+        return self._times_scale(jt.ternary(excess > 0.0, excess, none))
 
     def _entropy(self) -> Var:
         # Bishop 2006, eq. B.82.

@@ -34,6 +34,7 @@ template <typename T> ZS_FN T inflated_cdf(double x, const T& gate, const T& rat
 _log_prob = Formula(
     "x, gate, rate",
     """
+    if (x < 0.0 || !is_whole(x)) return T(-INF);
     if (x == 0.0) return log_prob_of_zero(gate, rate);
     return gate < 1.0 ? log1p(-gate) + poisson_log_prob(value(x), rate) : T(-INF);
     """,

@@ -16,28 +16,15 @@ from zhusuan._tensor import Var, broadcast_shapes, shape_of
 from zhusuan.distributions.base import Distribution
 from zhusuan.distributions.families import family
 from zhusuan.distributions.validation import checks_named, validated_together
+from zhusuan.framework.judging import raise_unread
 from zhusuan.framework.observations import Observations
+from zhusuan.framework.predict import predict
 from zhusuan.framework.run import Run
 from zhusuan.framework.stochastic_tensor import StochasticTensor
 
 __all__ = ["BayesianNet", "StochasticTensor"]
 
-_judged_together: ContextVar[bool] = ContextVar("judged_together", default=False)
 _observing: ContextVar[Mapping[str, Any] | None] = ContextVar("observing", default=None)
-
-
-@contextlib.contextmanager
-def judged_together() -> Iterator[None]:
-    """Leave it to the caller to report observations that nobody read.
-
-    An objective runs several nets on the same observations; a name is wrong only if none of
-    them reads it.
-    """
-    token = _judged_together.set(True)
-    try:
-        yield
-    finally:
-        _judged_together.reset(token)
 
 
 @contextlib.contextmanager
@@ -401,32 +388,11 @@ class BayesianNet(nn.Module):
         :param n_samples: number of draws.
         :param options: ``posterior``, ``names``, ``vectorize``, ``progress``.
         """
-        return predict.predict(self, observed, n_samples, **options)
+        return predict(self, observed, n_samples, **options)
 
     def extra_repr(self) -> str:
         """Return nothing: Jittor's default shows local names of ``__init__`` as if arguments."""
         return ""
-
-
-def raise_unread(nets: Sequence[BayesianNet]) -> None:
-    """Raise an error for observed names that none of ``nets`` has read; none, no error.
-
-    Inside :func:`judged_together` nothing happens: the caller judges later.
-
-    :param nets: the nets that were run on the same observations.
-    :raises ValueError: if there are any.
-    """
-    if _judged_together.get():
-        return
-    names = set.intersection(*(net.unread for net in nets))
-    if names:
-        known = "; ".join(
-            f"{type(net).__name__} has nodes {sorted(net.nodes)}" for net in nets
-        )
-        raise ValueError(
-            f"observed {', '.join(map(repr, sorted(names)))}, which no node and no code "
-            f"of the model reads: {known}"
-        )
 
 
 def check_aligned(nodes: Mapping[str, StochasticTensor], shapes: Mapping[str, tuple]) -> None:

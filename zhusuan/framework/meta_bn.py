@@ -6,19 +6,19 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jittor import nn
-
 from zhusuan import random
 from zhusuan._tensor import Var
 from zhusuan.distributions.validation import validated_together
-from zhusuan.framework.bn import BayesianNet, observing, raise_unread
+from zhusuan.framework.bn import BayesianNet, observing
 from zhusuan.framework.closures import add_closed_over
-from zhusuan.framework.reuse import Store, check_scope
+from zhusuan.framework.judging import raise_unread
+from zhusuan.framework.predict import predict
+from zhusuan.framework.reuse import LoadsChecked, Store, check_scope
 
 LogJoint = Callable[[BayesianNet], Var]
 
 
-class MetaBayesianNet(nn.Module):
+class MetaBayesianNet(LoadsChecked):
     """A model as a function that builds a :class:`~zhusuan.framework.bn.BayesianNet`.
 
     It is made by :func:`meta_bayesian_net`. Calling it with a dict of observations, or
@@ -98,12 +98,26 @@ class MetaBayesianNet(nn.Module):
         self._was_run = True
         if not isinstance(net, BayesianNet):
             raise TypeError(
-                f"{self._name} must return its BayesianNet ('return bn' at the end), "
+                f"{self._name!r} must return its BayesianNet ('return bn' at the end), "
                 f"got {type(net).__name__}"
             )
         net.replace_log_joint(self._log_joint)
         raise_unread([net])
         return net
+
+    def predict(
+        self,
+        observed: Mapping[str, Any] | None = None,
+        n_samples: int | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Draw the nodes that are not observed; see :func:`zhusuan.predict`.
+
+        :param observed: name -> value of what is held fixed.
+        :param n_samples: number of draws.
+        :param options: ``posterior``, ``names``, ``vectorize``, ``progress``.
+        """
+        return predict(self, observed, n_samples, **options)
 
     def dfs(self, *args: Any, **kwargs: Any) -> Any:
         """Walk over the modules, as Jittor does for ``parameters()``; made first if need be."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jittor as jt
 import numpy as np
@@ -12,9 +12,12 @@ from tqdm import tqdm
 
 from zhusuan._tensor import shape_of
 from zhusuan.distributions.validation import validated_together
-from zhusuan.framework.bn import BayesianNet, judged_together, raise_unread
+from zhusuan.framework.judging import judged_together, raise_unread
 
-Model = Callable[[Mapping[str, Any]], BayesianNet]
+if TYPE_CHECKING:
+    from zhusuan.framework.bn import BayesianNet
+
+Model = Callable[[Mapping[str, Any]], "BayesianNet"]
 
 
 def predict(
@@ -53,6 +56,7 @@ def predict(
         a new leading axis, in place of once for each. The model must let them through.
     :param progress: whether to show a progress bar; by default on a terminal only.
     :return: name -> array of shape ``[n_samples] + shape of the node``.
+    :raises TypeError: if ``n_samples`` is no int.
     :raises ValueError: if there is nothing to say how many draws to make, draws differ in number,
         a name is unknown, or no code reads an observed name.
     """
@@ -87,8 +91,10 @@ def predict(
 
 
 def _check_n_samples(n_samples: Any) -> int:
+    if n_samples is None:
+        raise ValueError("predict: n_samples must be given, unless there is a dict of draws")
     if isinstance(n_samples, bool) or not isinstance(n_samples, (int, np.integer)):
-        raise ValueError(f"predict: n_samples must be an int, got {n_samples!r}")
+        raise TypeError(f"predict: n_samples must be an int, got {n_samples!r}")
     if n_samples < 1:
         raise ValueError(f"predict: n_samples must be at least 1, got {n_samples}")
     return int(n_samples)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -15,6 +15,29 @@ from zhusuan._tensor import Var, as_var, shape_of
 from zhusuan.framework.closures import add_closed_over
 
 _M = TypeVar("_M")
+
+
+class LoadsChecked(nn.Module):
+    """A module whose ``load_state_dict`` raises where Jittor's only logs a warning."""
+
+    def load_state_dict(self, params: Mapping[str, Any]) -> None:
+        """Set the parameters.
+
+        :param params: name -> array or Var, as ``state_dict()`` gives them; all of them.
+        :raises ValueError: for missing or unknown names and wrong shapes; nothing is set then.
+        """
+        own = self.state_dict()
+        wrong = [f"{name} is missing" for name in own if name not in params]
+        wrong += [f"{name} is unknown" for name in params if name not in own]
+        for name, var in own.items():
+            if name in params and shape_of(params[name]) != shape_of(var):
+                wrong.append(
+                    f"{name} has shape {list(var.shape)}, given is {list(params[name].shape)}"
+                )
+        if wrong:
+            hint = "" if own else "; its networks are made by its first call"
+            raise ValueError(f"load_state_dict of {self!r}: {'; '.join(wrong)}{hint}")
+        super().load_state_dict(dict(params))
 
 
 class Store(nn.Module):
@@ -134,7 +157,7 @@ def get_parameter(name: str, init: Any) -> Var:
     return var
 
 
-class ReusingFunction(nn.Module):
+class ReusingFunction(LoadsChecked):
     """A function whose networks are made at its first call; see :func:`reuse_variables`.
 
     It is a ``jt.Module``: ``parameters()``, ``state_dict()`` and ``load_state_dict()`` hold what

@@ -9,7 +9,8 @@ from jittor import nn
 
 from zhusuan._tensor import Var, shape_of
 from zhusuan.distributions.validation import validated_together
-from zhusuan.framework.bn import BayesianNet, judged_together, raise_unread
+from zhusuan.framework.bn import BayesianNet
+from zhusuan.framework.judging import judged_together, raise_unread
 
 
 class VariationalObjective(nn.Module):

@@ -8,14 +8,18 @@ from typing import Any
 from zhusuan._tensor import Var, as_var, shape_of
 from zhusuan.framework.bn import BayesianNet
 from zhusuan.variational.base import check_latents, difference, run_nets
-from zhusuan.variational.elbo import ELBO, check_reparameterized
+from zhusuan.variational.elbo import (
+    ELBO,
+    EvidenceLowerBoundObjective,
+    check_reparameterized,
+)
 
-__all__ = ["ELBO", "EvidenceLowerBoundObjective", "elbo"]
+__all__ = ["ELBO", "EvidenceLowerBoundObjective", "LowerBound", "elbo"]
 
 Latent = Mapping[str, tuple[Any, Any]]
 
 
-class EvidenceLowerBoundObjective:
+class LowerBound:
     r"""The evidence lower bound of one run, with the estimators of its gradient.
 
     :func:`elbo` makes it; the arguments are described there.
@@ -104,7 +108,7 @@ def elbo(
         optimizer.step(cost)
 
     What comes back is a Var, to be looked at; its attribute ``objective`` is the
-    :class:`EvidenceLowerBoundObjective`, and ``sgvb()`` gives the cost to be minimised.
+    :class:`LowerBound`, and ``sgvb()`` gives the cost to be minimised.
 
     :param meta_bn: the model: a MetaBayesianNet, a BayesianNet of class style, or any callable
         from a dict of observations to a BayesianNet.
@@ -117,7 +121,7 @@ def elbo(
     :raises ValueError: if not exactly one of ``variational`` and ``latent`` is given, the nets do
         not fit each other, ``axis`` is out of range, or no net reads an observed name.
     """
-    objective = EvidenceLowerBoundObjective(meta_bn, observed, latent, axis, variational)
+    objective = LowerBound(meta_bn, observed, latent, axis, variational)
     bound = objective.tensor
     if bound is objective._bound:
         bound = bound.clone()  # the Var must not hold itself: Jittor never frees such a cycle

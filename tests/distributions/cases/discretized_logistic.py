@@ -63,6 +63,9 @@ CASES = [
             ({"loc": np.array([[0.0], [128.0]]), "scale": np.array([0.02, 2.0, 1e6])}, _PIXELS)
         ],
         outside=[-1.0, 0.5, 256.0],
+        # A finite difference of the bounds moves the grid away from the points; in the other
+        # case it stays within the tolerance.
+        skip=["gradients of log_prob"],
     ),
     Case(
         "discretized-logistic-levels",
