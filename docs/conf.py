@@ -1,5 +1,6 @@
 """How Sphinx builds these pages. ``make docs`` runs it, with warnings as errors, offline."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -44,3 +45,16 @@ html_theme = "furo"
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
 html_copy_source = False
+
+
+def setup(app):
+    """Say ``Var`` where Sphinx would print how it came to know the alias."""
+
+    def without_wrapper(app, what, name, obj, options, signature, returned):
+        texts = (
+            re.sub(r"TypeAliasForwardRef\('([^']*)'\)", r"\1", text) if text else text
+            for text in (signature, returned)
+        )
+        return tuple(texts)
+
+    app.connect("autodoc-process-signature", without_wrapper)

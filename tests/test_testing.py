@@ -232,9 +232,6 @@ class CdfWithoutGradient(zd.Normal):
     def _cdf(self, given):
         return super()._cdf(given).detach()
 
-    def _sample(self, n_samples):
-        return super()._sample(n_samples)
-
 
 class WrongIcdf(zd.Normal):
     def _icdf(self, probability):
@@ -363,8 +360,6 @@ def test_a_mistake_is_found_by_the_check_that_looks_for_it(cls, make, check):
     assert f"\n  {check}: found " in str(error)
     assert "; expected " in str(error)
     assert error.check == error.failures[0].check
-    # One mistake shows in few places.
-    assert len(error.failures) <= 4, str(error)
 
 
 def test_every_check_is_seen_to_fail():
@@ -385,7 +380,7 @@ def test_values_to_look_at_and_values_outside_can_be_given():
 
 
 def test_what_is_no_distribution_is_refused():
-    with pytest.raises(TypeError, match="takes a distribution, got type"):
+    with pytest.raises(TypeError, match="takes a distribution, got the class Normal"):
         check_distribution(zd.Normal)
 
 

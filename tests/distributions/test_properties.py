@@ -15,6 +15,7 @@ from zhusuan.distributions.families import families
 from zhusuan.distributions.parameter import Parameter
 from zhusuan.testing import check_distribution
 from zhusuan.testing.checks import same_in_the_mean
+from zhusuan.testing.report import Mismatch
 from zhusuan.testing.statistics import Z_LIMIT, uniformity
 from zhusuan.testing.subject import contract, directions, slope
 
@@ -398,7 +399,10 @@ def test_path_derivatives_match_the_reference(case):
         allowed = 0.002 * (np.abs(expected) + scale) + np.where(usable, 3 * doubt / density, 0)
         if (off > allowed).any():
             # Not a monotone function of the noise, or wrong.
-            same_in_the_mean(name, z, f, found, expected)
+            try:
+                same_in_the_mean(name, z, f, found, expected)
+            except Mismatch as mismatch:
+                raise AssertionError(str(mismatch)) from mismatch
 
 
 @cases

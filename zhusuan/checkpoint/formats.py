@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,7 +33,7 @@ _CODES = {
     "uint8": "U8",
     "bool": "BOOL",
 }
-_DTYPES = {code: name for name, code in _CODES.items()}
+_DTYPES = {"BF16": "uint16", **{code: name for name, code in _CODES.items()}}
 
 
 def write(file: BinaryIO, as_safetensors: bool, header: Header, arrays: Arrays) -> None:
@@ -40,12 +41,16 @@ def write(file: BinaryIO, as_safetensors: bool, header: Header, arrays: Arrays) 
 
     :param file: where to.
     :param as_safetensors: instead of npz.
-    :param header: what JSON can hold.
+    :param header: what JSON can hold; ``"bfloat16"`` lists the arrays of uint16 that hold the bits
+        of such numbers, which numpy does not know.
     :param arrays: name -> array.
     :raises TypeError: if the format has no such dtype.
     """
     text = json.dumps({"format": f"{_NAME}-{_VERSION}", **header}).encode("ascii")
-    (_write_safetensors if as_safetensors else _write_npz)(file, text, arrays)
+    if as_safetensors:
+        _write_safetensors(file, text, arrays, header.get("bfloat16", ()))
+    else:
+        _write_npz(file, text, arrays)
 
 
 def read(path: Path) -> tuple[Header, Arrays]:
@@ -93,7 +98,11 @@ def _native(array: np.ndarray) -> np.ndarray:
 
 
 def _write_npz(file: BinaryIO, text: bytes, arrays: Arrays) -> None:
-    np.savez(file, **{_ENTRY: np.array(text)}, **arrays)
+    # As numpy.savez does, which leaves an open archive behind when the disk is full.
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in {_ENTRY: np.array(text), **arrays}.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)
 
 
 def _read_npz(file: BinaryIO) -> tuple[str | bytes, Arrays]:
@@ -109,7 +118,9 @@ def _read_npz(file: BinaryIO) -> tuple[str | bytes, Arrays]:
     return arrays.pop(_ENTRY).item(), arrays
 
 
-def _write_safetensors(file: BinaryIO, text: bytes, arrays: Arrays) -> None:
+def _write_safetensors(
+    file: BinaryIO, text: bytes, arrays: Arrays, halves: Collection[str]
+) -> None:
     # 8 bytes: length of a JSON object; the object; the arrays, row by row, little-endian.
     head: dict[str, Any] = {}
     end = 0
@@ -121,7 +132,7 @@ def _write_safetensors(file: BinaryIO, text: bytes, arrays: Arrays) -> None:
             raise TypeError(f"{name}: safetensors files can't hold {array.dtype}")
         begin, end = end, end + array.nbytes
         head[name] = {
-            "dtype": _CODES[array.dtype.name],
+            "dtype": "BF16" if name in halves else _CODES[array.dtype.name],
             "shape": list(array.shape),
             "data_offsets": [begin, end],
         }

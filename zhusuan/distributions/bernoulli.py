@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import jittor as jt
@@ -67,7 +68,9 @@ class Bernoulli(Distribution):
 
     def _log_prob(self, given: Var) -> Var:
         if "probs" in self._given:
-            return special.xlogy(given, self.probs) + special.xlog1py(1.0 - given, -self.probs)
+            log_prob = special.xlogy(given, self.probs) + special.xlog1py(1.0 - given, -self.probs)
+            inside = ((given >= 0) & (given <= 1)).broadcast(list(log_prob.shape))
+            return jt.ternary(inside, log_prob, jt.full_like(log_prob, -math.inf))
         return special.bernoulli_log_prob(self.logits, given)
 
     @property

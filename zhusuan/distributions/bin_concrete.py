@@ -52,7 +52,7 @@ class BinConcrete(Distribution):
     .. math:: \log p(x) = \log\lambda + d - 2 \log(1 + e^d) - \log x - \log(1 - x), \qquad
               d = l - \lambda \log\frac{x}{1 - x}
 
-    (Maddison, Mnih and Teh 2017, eq. 24, divided through by :math:`(1 - x)^{-2\lambda}`;
+    (Maddison, Mnih and Teh 2017, app. B, divided through by :math:`(1 - x)^{-2\lambda}`;
     Jang, Gu and Poole 2017). The probability that x > 1/2 is :math:`\mathrm{sigmoid}(l)` at
     every temperature.
 

@@ -51,7 +51,7 @@ class Gumbel(Distribution):
 
     .. math:: \log p(x) = -z - e^{-z} - \log\beta, \qquad z = \frac{x - \mu}{\beta}
 
-    (Johnson, Kotz and Balakrishnan 1995, vol. 2, eq. 22.2).
+    (Johnson, Kotz and Balakrishnan 1995, vol. 2, ch. 22).
 
     :param loc: :math:`\mu`, the mode, finite; number, array or Var.
     :param scale: :math:`\beta`, positive; broadcasts with ``loc``.

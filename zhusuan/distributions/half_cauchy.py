@@ -49,7 +49,7 @@ class HalfCauchy(Distribution):
     .. math:: \log p(x) = \log\frac{2}{\pi\gamma}
                           - \log\left(1 + \frac{x^2}{\gamma^2}\right), \qquad x \ge 0
 
-    (Gelman 2006, sec. 3.2, as the prior of a standard deviation). Its mean is infinite.
+    (Gelman 2006, as the prior of a standard deviation). Its mean is infinite.
 
     :param scale: :math:`\gamma`, the median, positive; number, array or Var.
     :param options: see :class:`~zhusuan.distributions.base.Distribution`.

@@ -46,7 +46,7 @@ class Logistic(Distribution):
 
     .. math:: \log p(x) = -z - 2 \log(1 + e^{-z}) - \log s, \qquad z = \frac{x - \mu}{s}
 
-    (Johnson, Kotz and Balakrishnan 1995, vol. 2, eq. 23.10 in this scale).
+    (Johnson, Kotz and Balakrishnan 1995, vol. 2, ch. 23).
 
     :param loc: :math:`\mu`, finite; number, array or Var.
     :param scale: :math:`s`, positive; broadcasts with ``loc``.

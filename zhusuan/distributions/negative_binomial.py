@@ -23,8 +23,8 @@ from zhusuan.formula import Formula
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-# P(X <= x) is I_q(r, x + 1), q = 1 - p (Johnson, Kemp and Kotz 2005, sec. 5.6); from the smaller
-# of p and q, which has all digits.
+# P(X <= x) is I_q(r, x + 1), q = 1 - p (DLMF 8.17.24 and 8.17.4); from the smaller of p and q,
+# which has all digits.
 _HELPERS = """
 // log of Gamma(x + r) / (Gamma(r) x!)
 template <typename T> ZS_FN T log_choices(double x, const T& r) {

@@ -237,8 +237,8 @@ class TruncatedNormal(Distribution):
                                     - \Phi\left(\frac{l - \mu}{\sigma}\right)\right),
               \qquad l \le x \le h
 
-    (Johnson, Kotz and Balakrishnan 1994, vol. 1, eq. 13.117). All is computed relative to the
-    bound next to the mean, and so is right however far the mean is outside of the interval.
+    (Johnson, Kotz and Balakrishnan 1994, vol. 1, ch. 13, sec. 10.1). All is computed relative to
+    the bound next to the mean, and so is right however far the mean is outside of the interval.
 
     Samples are quantiles of uniform draws. Their gradients to :math:`\mu, \sigma, l, h` are the
     implicit ones, :math:`-(\partial F / \partial\theta) / p(x)` (Figurnov, Mohamed and Mnih

@@ -42,7 +42,7 @@ class Uniform(Distribution):
 
     .. math:: \log p(x) = -\log(b - a), \qquad a \le x < b
 
-    (Johnson, Kotz and Balakrishnan 1995, vol. 2, eq. 26.1). The log-density of :math:`b` itself,
+    (Johnson, Kotz and Balakrishnan 1995, vol. 2, ch. 26). The log-density of :math:`b` itself,
     which is never drawn, is :math:`-\infty`.
 
     :param minval: :math:`a`, finite; number, array or Var.

@@ -120,7 +120,7 @@ class VonMises(Distribution):
 
     @property
     def variance(self) -> Var:
-        """The circular variance, 1 less the mean of cos(x - loc) (Mardia and Jupp 2000, 3.4.7)."""
+        """The circular variance, 1 - E cos(x - loc) (Mardia and Jupp 2000, sec. 3.4)."""
         return self._full(_variance(self.concentration))
 
     @property
@@ -129,7 +129,7 @@ class VonMises(Distribution):
         return self.mean
 
     def _entropy(self) -> Var:
-        # The mean of cos(x - loc) is I1 / I0 (Mardia and Jupp 2000, eq. 3.5.19).
+        # The mean of cos(x - loc) is I1 / I0 (Mardia and Jupp 2000, sec. 3.5.4).
         return _entropy(self.concentration)
 
     def _cdf(self, given: Var) -> Var:

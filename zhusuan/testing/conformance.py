@@ -87,7 +87,8 @@ def check_distribution(
     :raises ValueError: for an unknown name in ``skip``.
     """
     if not isinstance(d, Distribution):
-        raise TypeError(f"check_distribution takes a distribution, got {type(d).__name__}: {d!r}")
+        got = f"the class {d.__name__}" if isinstance(d, type) else f"{type(d).__name__}: {d!r}"
+        raise TypeError(f"check_distribution takes a distribution, got {got}")
     unknown = [name for name in skip if name not in CHECKS]
     if unknown:
         raise ValueError(f"no check is called {unknown[0]!r}; there are {', '.join(CHECKS)}")

@@ -45,6 +45,9 @@ class Looped:
         x = np.broadcast_to(x, lead + value_shape).astype(float)
         result = np.empty(lead)
         for place in np.ndindex(*lead):
+            if np.isnan(x[place]).any():  # a mode that does not exist; SciPy raises
+                result[place] = np.nan
+                continue
             frozen = self._frozen[place[-len(BATCH) :]]
             result[place] = np.squeeze(frozen.logpdf(self._of_value(x[place])))
         return result

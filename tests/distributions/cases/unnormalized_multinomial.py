@@ -16,7 +16,7 @@ _COUNTS = np.array(
     ]
 )
 
-# There are no samples, and the sum over the counts of all lengths is not 1.
+# There are no samples.
 _SKIP = ("reproducible samples",)
 
 
