@@ -1,6 +1,7 @@
 """Sphinx directives that make tables of the families and of the divergences from the code.
 
-``.. family-table:: real`` lists the families of one group, ``.. kl-table::`` the registered pairs.
+``.. family-table:: real`` lists the families of one group, ``.. kl-table::`` the registered pairs,
+``.. node-methods::`` the methods of a net that add nodes.
 ``|n_families|``, ``|n_names|`` and ``|n_divergences|`` are counts for running text.
 """
 
@@ -17,6 +18,7 @@ from sphinx.util.nodes import nested_parse_with_titles
 from zhusuan.distributions.base import Distribution
 from zhusuan.distributions.families import families
 from zhusuan.distributions.kl import registry
+from zhusuan.framework import node_methods
 
 # Of each group, what its values are; the order is that of the pages.
 GROUPS = {
@@ -38,6 +40,9 @@ GROUPS = {
     ],
     "compound": ["Mixture", "Delta", "Empirical"],
 }
+
+# The pages with such tables.
+OUTDATED = {"api/distributions", "api/framework", "api/kl", "index", "tutorials/distributions"}
 
 # Heading of a column -> what a family overrides to have it.
 METHODS = {
@@ -188,6 +193,20 @@ class KLTable(_Table):
         return kl_table()
 
 
+class NodeMethods(_Table):
+    """``.. node-methods::``."""
+
+    def lines(self) -> list[str]:  # noqa: D102
+        names = sorted(node_methods.method_name(name) for name in families())
+        return [", ".join(f"``{name}``" for name in names) + "."]
+
+
+def _skip(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Leave the methods for families, which are all alike, to ``node-methods``."""
+    made = getattr(obj, "__module__", None) == node_methods.__name__
+    return True if made and what == "class" else None
+
+
 def _counts(app: Any, config: Any) -> None:
     counts = {
         "n_families": len(aliases()),
@@ -203,10 +222,12 @@ def setup(app: Any) -> dict[str, bool]:
     """Register the directives; Sphinx calls this."""
     app.add_directive("family-table", FamilyTable)
     app.add_directive("kl-table", KLTable)
+    app.add_directive("node-methods", NodeMethods)
+    app.connect("autodoc-skip-member", _skip)
     app.connect("config-inited", _counts)
     # The tables come from the code and not from the page: what is kept from an earlier build of a
     # page may be out of date.
     app.connect("env-get-outdated", lambda app, env, added, changed, removed: [
-        name for name in env.found_docs if name in {"api/distributions", "api/kl", "index"}
+        name for name in env.found_docs if name in OUTDATED
     ])
     return {"parallel_read_safe": True}

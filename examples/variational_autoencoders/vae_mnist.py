@@ -17,9 +17,7 @@ after 10 epochs (103.2, 101.7 and 102.5 with seeds 1, 2 and 3), and near 105.5 w
 
 from __future__ import annotations
 
-import argparse
 import sys
-import time
 from pathlib import Path
 
 # The helpers that examples share lie beside their folders, wherever the script is run from.
@@ -27,15 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import zhusuan as zs  # isort: skip  (before jittor, which it prepares)
 import jittor as jt
-import numpy as np
-from common.images import save_curves, save_grid
-from common.mnist import MNIST, DataError, batches, load_mnist, n_batches
-from common.results import ResultDir
+from common.vae_training import N_PICTURES, VAE, X_DIM, make_parser, run_script
 from jittor import nn
-from tqdm import tqdm
-
-X_DIM = 784
-N_PICTURES = 64
 
 
 class Generator(zs.BayesianNet):
@@ -129,172 +120,37 @@ class Variational(zs.BayesianNet):
         return self
 
 
-def train_epoch(model, optimizer, data: MNIST, args, rng, epoch: int) -> float:
-    """Train for one epoch and return the mean loss per image."""
-    total, count, pending = 0.0, 0, []
-    dynamic = args.binarize == "dynamic"
-    bar = tqdm(
-        batches(data.x_train, args.batch_size, rng, binarize=dynamic),
-        total=n_batches(len(data.x_train), args.batch_size),
-        desc=f"epoch {epoch}/{args.epochs}",
-        disable=None,
-        leave=False,
-    )
-    for step, x in enumerate(bar, start=1):
-        loss = model({"x": jt.array(x)})
-        optimizer.step(loss)
-        pending.append((loss.detach(), len(x)))
-        if step % 50 == 0 or step == bar.total:
-            # One fetch for many losses: a fetch at each step would wait for each step.
-            losses = [float(value[0]) for value in jt.fetch_sync([v for v, _ in pending])]
-            sizes = [size for _, size in pending]
-            total += float(np.dot(losses, sizes))
-            count += sum(sizes)
-            pending = []
-            if not np.isfinite(total):
-                raise FloatingPointError(
-                    f"the loss is not finite in epoch {epoch}, step {step}: try a lower --lr"
-                )
-            bar.set_postfix(loss=f"{np.mean(losses):.2f}")
-    return total / count
-
-
-def evaluate(model, x_test: np.ndarray, batch_size: int) -> float:
-    """Return the negative ELBO per image over the whole test set, its last batch included."""
-    total = 0.0
-    with jt.no_grad():
-        for x in batches(x_test, batch_size, shuffle=False):
-            total += float(model({"x": jt.array(x)}).item()) * len(x)
-    return total / len(x_test)
-
-
-def write_pictures(folder: Path, suffix: str, model, x: np.ndarray) -> None:
-    """Write reconstructions of ``x`` and images made from the prior as grids."""
-    generator, variational = model.generator, model.variational
-    with jt.no_grad():
-        z = variational({"x": jt.array(x)}).nodes["z"].tensor
-        reconstruction = generator({"z": z}).cache["x_mean"].numpy()
-        generator.batch_size, batch_size = N_PICTURES, generator.batch_size
-        sample = generator({}).cache["x_mean"].numpy()
-        generator.batch_size = batch_size
-    save_grid(folder / f"reconstruction{suffix}.png", reconstruction)
-    save_grid(folder / f"sample{suffix}.png", sample)
-
-
-def prepare(args: argparse.Namespace) -> tuple[MNIST, ResultDir]:
-    """Choose the device, seed, and find the data and the result folder."""
-    if args.cuda or (args.cuda is None and jt.has_cuda):
-        zs.runtime.use_cuda(True)
-    zs.set_seed(args.seed)
-    data = load_mnist(args.data_dir, binarize=args.binarize)
-    if args.smoke:
-        args.epochs = 1
-        data = data._replace(x_train=data.x_train[:640], x_test=data.x_test[:200])
-    return data, ResultDir(args.result_dir)
-
-
-def run(args: argparse.Namespace, data: MNIST, results: ResultDir) -> dict:
-    """Train, evaluate and write the results; return the figures."""
-    rng = np.random.default_rng(args.seed)
+def build(args) -> VAE:
+    """Make both nets and the optimizer, and say what a step of training is."""
     generator = Generator(X_DIM, args.z_dim, args.batch_size)
     variational = Variational(X_DIM, args.z_dim, args.batch_size, args.path_derivative)
     model = zs.variational.ELBO(generator, variational)
     optimizer = jt.optim.Adam(model.parameters(), args.lr)
 
-    pictured = data.x_test[:N_PICTURES]
-    save_grid(results.path / "origin.png", pictured)
-    history: list[dict] = []
-    figures = {
-        "arguments": {**vars(args), "cuda": bool(jt.flags.use_cuda)},
-        "unit": "negative ELBO in nats per image",
-        "interrupted": False,
-        "history": history,
-    }
-    try:
-        for epoch in range(1, args.epochs + 1):
-            start = time.perf_counter()
-            train_loss = train_epoch(model, optimizer, data, args, rng, epoch)
-            seconds = time.perf_counter() - start
-            test_loss = evaluate(model, data.x_test, args.batch_size)
-            history.append(
-                {"epoch": epoch, "train": train_loss, "test": test_loss, "seconds": seconds}
-            )
-            print(
-                f"epoch {epoch}/{args.epochs}: train {train_loss:.2f}, test {test_loss:.2f} "
-                f"nats per image, {seconds:.1f} s",
-                flush=True,
-            )
-            write_pictures(results.path / "epochs", f"-{epoch:03d}", model, pictured)
-    except KeyboardInterrupt:
-        figures["interrupted"] = True
-        print(f"\ninterrupted: keeping what was learned, in {results.path}", flush=True)
+    def loss(x):
+        return model({"x": x})
 
-    zs.save(results.path / "vae_mnist.npz", model, epochs=len(history))
-    write_pictures(results.path, "", model, pictured)
-    if history:
-        curves = {name: [row[name] for row in history] for name in ("train", "test")}
-        save_curves(results.path / "loss.png", curves, "epoch", "negative ELBO (nats per image)")
-    results.write_json("metrics.json", figures)
-    print(f"results are in {results.path}")
-    return figures
-
-
-def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """Return the command-line arguments."""
-    parser = argparse.ArgumentParser(
-        description="Train a variational auto-encoder on MNIST.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("--epochs", type=_positive(int), default=10)
-    parser.add_argument("--batch-size", type=_positive(int), default=64)
-    parser.add_argument("--z-dim", type=_positive(int), default=40)
-    parser.add_argument("--lr", type=_positive(float), default=1e-3, help="Adam's step size")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--result-dir", default="results/vae_mnist")
-    parser.add_argument("--data-dir", help="folder with MNIST's four IDX files")
-    parser.add_argument(
-        "--binarize",
-        choices=("none", "static", "dynamic"),
-        default="none",
-        help="pixels as grey levels, as 0/1 drawn once, or drawn anew for each batch",
-    )
-    parser.add_argument(
-        "--cuda",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="use the GPU; without the option, when there is one",
-    )
-    parser.add_argument(
-        "--path-derivative",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="the low-variance gradient of Roeder et al. 2017",
-    )
-    parser.add_argument("--smoke", action="store_true", help="one tiny epoch, for CI")
-    return parser.parse_args(argv)
-
-
-def _positive(kind: type):
-    def convert(text: str):
-        value = kind(text)
-        if not value > 0:
-            raise argparse.ArgumentTypeError(f"must be positive, got {text}")
+    def step(x):
+        value = loss(x)
+        optimizer.step(value)
         return value
 
-    convert.__name__ = f"positive {kind.__name__}"
-    return convert
+    def reconstruct(x):
+        z = variational({"x": x}).nodes["z"].tensor
+        return generator({"z": z}).cache["x_mean"]
+
+    def sample():
+        generator.batch_size = N_PICTURES  # training takes the size from its data
+        return generator({}).cache["x_mean"]
+
+    return VAE(step, loss, reconstruct, sample, weights=model)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the example; return the exit status: 130 after Ctrl-C, as shells have it."""
-    args = parse(argv)
-    try:
-        data, results = prepare(args)
-    except (DataError, OSError, RuntimeError) as error:
-        print(f"vae_mnist.py: {error}", file=sys.stderr)
-        return 1
-    figures = run(args, data, results)
-    return 130 if figures["interrupted"] else 0
+    """Run the example; return the exit status."""
+    parser = make_parser("Train a variational auto-encoder on MNIST.", "results/vae_mnist")
+    parser.add_argument("--smoke", action="store_true", help="one tiny epoch, for CI")
+    return run_script("vae_mnist", build, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

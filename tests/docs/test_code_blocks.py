@@ -200,7 +200,7 @@ def documented() -> Iterator[object]:
                 yield importlib.import_module(name)
             elif directive["name"] == "data":
                 yield getattr(importlib.import_module(current), name)
-            elif directive["name"] in ("autoclass", "autofunction"):
+            elif directive["name"] in ("autoclass", "autodata", "autofunction"):
                 module, _, attribute = name.rpartition(".")
                 yield getattr(importlib.import_module(module), attribute)
 
@@ -213,6 +213,7 @@ PACKAGES = [
     "zhusuan.random",
     "zhusuan.runtime",
     "zhusuan.special",
+    "zhusuan.testing",
     "zhusuan.variational",
 ]
 

@@ -24,8 +24,8 @@ def save(path: str | os.PathLike[str], net: Any, optimizer: Any = None, **extra:
     """Write a net, and what its training needs to go on, to one file.
 
     The file holds the parameters of ``net``; the state of ``optimizer``; the random states of
-    this library, of numpy and of Python, that is, all that :func:`zhusuan.set_seed` seeds except
-    Jittor's own, which can't be read; and ``extra``.
+    this library, of numpy and of Python, that is, all that :func:`zhusuan.random.set_seed` seeds
+    except Jittor's own, which can't be read; and ``extra``.
 
     It is written beside its place, forced to disk and moved: whatever happens in between, ``path``
     holds the old checkpoint or the new one, never a part of one.

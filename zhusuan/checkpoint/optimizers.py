@@ -181,7 +181,9 @@ def _merge(stored: Any, present: Any, where: str, made: Plan) -> Any:
 def _fresh(value: Any) -> Any:
     """Make a Var of each value for which there is none yet."""
     if isinstance(value, Stored):
-        return value.to_var().stop_grad()
+        var = value.to_var().stop_grad()
+        var.sync()
+        return var
     if isinstance(value, (list, tuple)):
         return type(value)(_fresh(item) for item in value)
     if isinstance(value, dict):

@@ -32,6 +32,9 @@ Array = np.ndarray
 # inside a panel costs about 1e-5.
 QUADRATURE = 2e-4
 
+# Implicit derivatives of a sample may cost a tenth of a millisecond each.
+PATHS = 1000
+
 
 @dataclass
 class Run:
@@ -534,7 +537,7 @@ def _path_against_cdf(run: Run, names: Sequence[str]) -> str:
     the two agree in the mean over all noise that gives the same z.
     """
     s = run.subject
-    n = s.n_samples
+    n = min(s.n_samples, PATHS)
     with validation(False):
         spread, drawn, variables = _draw(run, n, names)
         gradients = jt.grad(drawn.sum(), list(variables.values()))
@@ -594,7 +597,7 @@ def _path_against_score(run: Run, names: Sequence[str]) -> str:
     the difference of the two has mean zero.
     """
     s = run.subject
-    n = s.n_samples
+    n = min(s.n_samples, PATHS)
     n_value = len(s.d.value_shape)
     axes = tuple(range(-n_value, 0))
     with validation(False):
