@@ -24,6 +24,7 @@ from zhusuan.distributions.half_cauchy import HalfCauchy
 from zhusuan.distributions.half_normal import HalfNormal
 from zhusuan.distributions.inverse_gamma import InverseGamma
 from zhusuan.distributions.kl import has_kl, kl_divergence, register_kl
+from zhusuan.distributions.kumaraswamy import Kumaraswamy
 from zhusuan.distributions.laplace import Laplace
 from zhusuan.distributions.lkj_cholesky import LKJCholesky
 from zhusuan.distributions.log_normal import LogNormal
@@ -81,6 +82,7 @@ __all__ = [
     "HalfCauchy",
     "HalfNormal",
     "InverseGamma",
+    "Kumaraswamy",
     "LKJCholesky",
     "Laplace",
     "LogNormal",
