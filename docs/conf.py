@@ -44,17 +44,19 @@ bibtex_reference_style = "author_year"
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
+html_css_files = ["families.css"]
 html_copy_source = False
 
 
 def setup(app):
-    """Say ``Var`` where Sphinx would print how it came to know the alias."""
+    """Write signatures as a person would: ``Var``, not how Sphinx came to know the alias."""
 
-    def without_wrapper(app, what, name, obj, options, signature, returned):
+    def readable(app, what, name, obj, options, signature, returned):
         texts = (
-            re.sub(r"TypeAliasForwardRef\('([^']*)'\)", r"\1", text) if text else text
+            re.sub(r"TypeAliasForwardRef\('([^']*)'\)", r"\1", text).replace("<factory>", "...")
+            if text else text
             for text in (signature, returned)
         )
         return tuple(texts)
 
-    app.connect("autodoc-process-signature", without_wrapper)
+    app.connect("autodoc-process-signature", readable)

@@ -14,6 +14,7 @@ from zhusuan.framework.particles import map_particles  # noqa: E402
 from zhusuan.framework.predict import predict  # noqa: E402
 from zhusuan.framework.reuse import get_module, get_parameter, reuse_variables  # noqa: E402
 from zhusuan.framework.stochastic_tensor import StochasticTensor  # noqa: E402
+from zhusuan.inspection import check_numerics, render, trace_shapes  # noqa: E402
 from zhusuan.random import set_seed  # noqa: E402
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "MetaBayesianNet",
     "StochasticTensor",
     "__version__",
+    "check_numerics",
     "distributions",
     "framework",
     "get_module",
@@ -30,10 +32,12 @@ __all__ = [
     "meta_bayesian_net",
     "predict",
     "random",
+    "render",
     "reuse_variables",
     "runtime",
     "save",
     "set_seed",
     "special",
+    "trace_shapes",
     "variational",
 ]

@@ -27,7 +27,9 @@ GROUPS = {
         "Exponential", "Gamma", "InverseGamma", "Chi2", "Weibull", "LogNormal", "HalfNormal",
         "HalfCauchy", "FoldNormal", "Pareto",
     ],
-    "interval": ["Uniform", "Beta", "TruncatedNormal", "VonMises", "BinConcrete"],
+    "interval": [
+        "Uniform", "Beta", "Kumaraswamy", "TruncatedNormal", "VonMises", "BinConcrete",
+    ],
     "discrete": [
         "Bernoulli", "Categorical", "OnehotCategorical", "Binomial", "Multinomial",
         "UnnormalizedMultinomial", "Geometric", "NegativeBinomial", "Poisson",

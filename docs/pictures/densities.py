@@ -1,6 +1,6 @@
-"""Draws the picture of :doc:`/tutorials/distributions`: densities over histograms of draws.
+"""Draws the picture of the tutorial on distributions: densities over histograms of draws.
 
-    python docs/pictures/densities.py docs/_static/images/densities.png
+Run ``python docs/pictures/densities.py docs/_static/images/densities.png``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
     python docs/pictures/vae_graph.py docs/_static/images
 
-It needs graphviz: ``pip install -e '.[render]'`` and ``apt-get install graphviz``.
+It needs graphviz: ``pip install -e '.[render]'`` and ``apt-get install graphviz fonts-liberation``
+(with the font, words are as wide where they are laid out as in a browser, and stay centred).
 """
 
 from __future__ import annotations

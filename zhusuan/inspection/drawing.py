@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from zhusuan.inspection.graph import DependencyGraph, GraphNode
 from zhusuan.inspection.plates import Plate, Plates
 
-_FONT = 'fontname="Helvetica"'
+_FONT = 'fontname="Arial"'
 _STYLES = {
     "latent": 'style="filled" fillcolor="white"',
     "observed": 'style="filled" fillcolor="#d0d3d8"',
@@ -63,11 +63,13 @@ def dot_source(
             words.append({"data": "data", "deterministic": ""}.get(node.kind, node.distribution))
         if show_shapes and node.shape is not None:
             words.append(str(list(node.shape)))
-        text = html.escape(node.name)
         small = html.escape(" ".join(word for word in words if word))
+        lines = [html.escape(node.name)]
         if small:
-            text += f'<br/><font point-size="10" color="#555b66">{small}</font>'
-        return f"<{text}>"
+            lines.append(f'<font point-size="10" color="#555b66">{small}</font>')
+        # A table, since lines apart by <br/> touch.
+        rows = "".join(f"<tr><td>{line}</td></tr>" for line in lines)
+        return f'<<table border="0" cellspacing="0" cellpadding="1">{rows}</table>>'
 
     def inside(box: _Box, indent: str, path: str) -> Iterator[str]:
         for node in box.nodes:
@@ -81,11 +83,14 @@ def dot_source(
             yield from inside(inner, indent + "  ", f"{path}_{i}")
             yield f"{indent}}}"
 
-    heading = f"label=<{html.escape(title)}> labelloc=t fontsize=14 " if title else ""
+    # The empty line keeps the title off the nodes below it.
+    space = '<br/><font point-size="8"> </font>'
+    heading = f"label=<{html.escape(title)}{space}> labelloc=t fontsize=14 " if title else ""
     lines = [
         "digraph {",
         f"  graph [{heading}rankdir=TB nodesep=0.4 ranksep=0.45 pad=0.15 {_FONT}];",
-        f'  node [shape=ellipse margin="0.08,0.05" color="#2b303a" fontsize=14 {_FONT}];',
+        '  node [shape=ellipse height=0.7 width=0.9 margin="0.02,0.02" color="#2b303a" '
+        f"fontsize=14 {_FONT}];",
         '  edge [color="#2b303a" arrowsize=0.7];',
         *inside(_page(graph), "  ", ""),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -34,7 +35,7 @@ class NumericalIssue(NamedTuple):
     :param n_nan: how many of its numbers are NaN.
     :param n_inf: how many are infinite.
     :param size: how many numbers it has.
-    :param index: index of the first bad one, None where that has no meaning.
+    :param first_index: index of the first bad one, None where that has no meaning.
     :param minimum: the smallest finite one, None if there is none.
     :param maximum: the largest finite one, None if there is none.
     """
@@ -45,7 +46,7 @@ class NumericalIssue(NamedTuple):
     n_nan: int = 0
     n_inf: int = 0
     size: int = 0
-    index: tuple[int, ...] | None = None
+    first_index: tuple[int, ...] | None = None
     minimum: float | None = None
     maximum: float | None = None
 
@@ -201,15 +202,15 @@ def _loss_parts(loss: Any, named: Mapping[str, Var]) -> list[_Part]:
 
 
 def _issues(parts: list[_Part]) -> list[NumericalIssue]:
-    try:
-        # All at once: one by one, these would be many small executions.
+    # All at once: one by one, these would be many small executions. If one of them can't be
+    # computed at all, the loop below finds out which.
+    with contextlib.suppress(Exception):
         jt.sync([part.var for part in parts])
-    except Exception:
-        # One of them can't be computed at all; in the loop below it is found out which.
-        pass
-    issues = []
+    issues: list[NumericalIssue] = []
     for part in parts:
         try:
+            # Or else .data shows the memory of a Var that failed above, whatever is in it.
+            part.var.sync()
             values = host_view(part.var)
         except Exception as error:
             message = f"can't be computed, {type(error).__name__}: {_first_line(error)}"

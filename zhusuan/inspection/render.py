@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import importlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -65,14 +66,13 @@ class Picture:
         # Without the XML declaration and the doctype, which have no place inside a page.
         return svg[svg.index("<svg") :]
 
-    def save(self, path: str | Path, format: str | None = None) -> Path:
+    def save(self, path: str | os.PathLike[str], format: str | None = None) -> None:
         """Write the picture to a file.
 
         :param path: the file.
         :param format: ``'svg'``, ``'png'`` or ``'pdf'``, which need graphviz; ``'dot'`` for
             graphviz's language or ``'txt'`` for the text, which don't. By default what the name
             of the file ends in.
-        :return: the path.
         :raises ValueError: for another format.
         :raises RuntimeError: if graphviz is not installed; the message says how to.
         """
@@ -83,13 +83,12 @@ class Picture:
             path.write_text(text, encoding="utf-8")
         else:
             path.write_bytes(_draw(self.dot, kind))
-        return path
 
 
 def render(
     model: Any,
     observed: Mapping[str, Any] | None = None,
-    path: str | Path | None = None,
+    path: str | os.PathLike[str] | None = None,
     *,
     format: str | None = None,
     title: str | None = None,

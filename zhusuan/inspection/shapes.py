@@ -116,7 +116,7 @@ def trace_shapes(model: Any, observed: Mapping[str, Any] | None = None) -> Shape
     for a minibatch (the node's ``multiplier``), since a forgotten one raises no error.
 
     Random numbers are taken from a copy of the stream, and a net in class style keeps its last
-    run. Nothing is computed for it beyond what the model itself looks at.
+    run. Values are not validated, so broken ones do not stop it.
 
     :param model: callable from a dict of observations to a
         :class:`~zhusuan.framework.bn.BayesianNet`; or a net that was run already, whose last run

@@ -7,6 +7,7 @@ to 0, and rounded at the end: their tails are those of the distribution as far a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ import jittor as jt
 import numpy as np
 
 from zhusuan._tensor import Var, constant
+from zhusuan.random import philox
 from zhusuan.random.filling import check, check_dtype, expand, fill, host, on_device
 
 # Half the resolution of Generator.random: stands in for a draw of exactly 0.
@@ -28,6 +30,8 @@ def standard_normal(shape: Sequence[int], dtype: str = "float32") -> Var:
     """
     if on_device():
         return jt.ops.random(tuple(shape), dtype, "normal")
+    if philox.serves(math.prod(shape), dtype):
+        return philox.draw("normal", shape)
     kind = np.dtype(dtype).type
     return fill(lambda generator, n: generator.standard_normal(n, kind), shape, dtype)
 
@@ -42,6 +46,8 @@ def uniform(shape: Sequence[int], dtype: str = "float32") -> Var:
     if on_device():
         drawn = jt.ops.random(tuple(shape), dtype, "uniform")
         return drawn * (drawn < 1.0).cast(dtype)  # cuRAND draws from (0, 1]
+    if philox.serves(math.prod(shape), dtype):
+        return philox.draw("uniform", shape)
     kind = np.dtype(dtype).type
     return fill(lambda generator, n: generator.random(n, kind), shape, dtype, parallel=False)
 

@@ -22,6 +22,7 @@ from zhusuan.runtime.cache import (
     plan_cache_name,
 )
 from zhusuan.runtime.cuda import CudaPlan, driver_loads, plan_cuda
+from zhusuan.runtime.forks import keep_forks_from_hanging
 from zhusuan.runtime.interrupts import keep_interrupt_handler
 from zhusuan.runtime.kernels import set_up_kernels
 from zhusuan.runtime.onednn import ARCHIVES, OneDnnPlan, prepare_onednn
@@ -54,6 +55,7 @@ def start() -> Report:
             notes=("Jittor was imported before zhusuan, so nothing was changed",),
         )
     check_numpy(_installed_version("numpy"))
+    keep_forks_from_hanging()
     prepared = _prepare(os.environ)
     seconds = _import_jittor(os.environ, with_cuda=prepared.cuda)
     kernels = set_up_kernels(sys.modules["jittor"], os.environ)

@@ -24,7 +24,7 @@ from zhusuan.testing.statistics import (
     tabulate_mass,
     uniformity,
 )
-from zhusuan.testing.subject import Subject, contract, directions, slope
+from zhusuan.testing.subject import Subject, as_is, contract, directions, slope
 
 Array = np.ndarray
 
@@ -191,7 +191,7 @@ def dtypes(run: Run) -> str:
     if str(result.dtype) not in ("float32", "float64"):
         raise Mismatch(f"log_prob of dtype {result.dtype}", "float32 or float64")
     double = s.make64()
-    found = double.log_prob(jt.array(run.value, dtype="float64"))
+    found = double.log_prob(as_is(run.value))
     if str(found.dtype) != "float64":
         raise Mismatch(f"log_prob of dtype {found.dtype} for float64 parameters", "float64")
     if s.d.is_continuous and str(double.sample().dtype) != "float64":
@@ -420,7 +420,7 @@ def _gradients(run: Run, given: dict[str, Array], value: Array) -> tuple[Array, 
     with validation(False):
         variables = s.vars64(given)
         moving = {name: variables[name] for name in s.moving}
-        at = jt.array(value, dtype="float64")
+        at = as_is(value)
         if s.d.is_continuous:
             moving["value"] = at
         result = s.make(variables, group_ndims=0).log_prob(at)
@@ -542,7 +542,7 @@ def _path_against_cdf(run: Run, names: Sequence[str]) -> str:
         spread, drawn, variables = _draw(run, n, names)
         gradients = jt.grad(drawn.sum(), list(variables.values()))
         z = drawn.numpy()
-        at = jt.array(z, dtype="float64")
+        at = as_is(z)
         f = s.make64(spread).cdf(at).numpy()
         density = np.exp(s.log_prob64(z, spread))
         # Differences of the cdf need digits of it, and a bound that they do not step over.
@@ -613,7 +613,7 @@ def _path_against_score(run: Run, names: Sequence[str]) -> str:
             f = np.tanh(standard.sum(axes) if n_value else standard)
             # Of tanh of a sum, written out so that the test makes no kernels of its own.
             slope_of_f = (1 - f**2).reshape(f.shape + (1,) * n_value) * w / width
-            path = jt.grad((drawn * jt.array(slope_of_f, dtype="float64")).sum(),
+            path = jt.grad((drawn * as_is(slope_of_f)).sum(),
                            list(variables.values()))
             for name, g in zip(names, path, strict=True):
                 event = s.d.parameters[name].value_ndims
@@ -725,11 +725,11 @@ def cdf(run: Run) -> str:
     table = run.table
     at = table.edges
     with validation(False):
-        found = _asked("cdf", lambda: s.make64().cdf(jt.array(at, dtype="float64")))
+        found = _asked("cdf", lambda: s.make64().cdf(as_is(at)))
         _shape(found, at.shape, "cdf")
         _same(found, table.below, 0, QUADRATURE + table.unresolved, " for the cdf")
         single = s.d.cdf(at.astype(np.float32)).numpy()
-    double = s.make64().cdf(jt.array(at.astype(np.float32).astype(np.float64), dtype="float64"))
+    double = s.make64().cdf(as_is(at.astype(np.float32).astype(np.float64)))
     _same(single, double.numpy(), 1e-4, 1e-6, " for the cdf in float32")
     return f"{len(at)} values"
 
@@ -742,7 +742,7 @@ def cdf_gradients(run: Run) -> str:
     spread = s.spread()
     with validation(False):
         variables = s.vars64(spread)
-        at = jt.array(run.value, dtype="float64")
+        at = as_is(run.value)
         try:
             result = s.make(variables).cdf(at)
         except NotImplementedError as error:
@@ -779,12 +779,12 @@ def icdf(run: Run) -> str:
     double = s.make64()
 
     def ask(p: Array) -> Any:
-        return double.icdf(jt.array(p, dtype="float64"))
+        return double.icdf(as_is(p))
 
     with validation(False):
         if s.d.is_continuous:
             at = np.quantile(run.samples, np.linspace(0.02, 0.98, 25), axis=0)
-            p = _asked("cdf", lambda: double.cdf(jt.array(at, dtype="float64")))
+            p = _asked("cdf", lambda: double.cdf(as_is(at)))
             found = _asked("icdf", lambda: ask(p))
             # Digits of p near 0 and 1, and of a flat cdf, are lost on the way back.
             with np.errstate(all="ignore"):
@@ -842,7 +842,7 @@ def errors(run: Run) -> str:
 def parameters_untouched(run: Run) -> str:
     """Look whether the Vars that were given are left alone."""
     s = run.subject
-    variables = {name: jt.array(value, dtype=str(value.dtype)) for name, value in s.given.items()}
+    variables = {name: as_is(value) for name, value in s.given.items()}
     d = s.make(variables)
     with contextlib.suppress(NotImplementedError):
         d.sample()

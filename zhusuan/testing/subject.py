@@ -68,7 +68,7 @@ class Subject:
         :param given: by default the distribution's own parameters.
         """
         given = self.parameters64 if given is None else given
-        return {name: jt.array(value, dtype=str(value.dtype)) for name, value in given.items()}
+        return {name: as_is(value) for name, value in given.items()}
 
     def make64(self, given: Mapping[str, Array] | None = None, **options: Any) -> Distribution:
         """Return a distribution of the same family that computes in float64.
@@ -84,7 +84,7 @@ class Subject:
         :param value: array.
         :param given: as for :meth:`make64`.
         """
-        return self.make64(given).log_prob(jt.array(value, dtype="float64")).numpy()
+        return self.make64(given).log_prob(as_is(np.asarray(value, dtype=np.float64))).numpy()
 
     def spread(self, lead: tuple[int, ...] = ()) -> dict[str, Array]:
         """Return the parameters with one copy for each member of the batch, and of ``lead``.
@@ -122,6 +122,19 @@ class Subject:
             )
             for bound in (low, high)
         )
+
+
+def as_is(value: Array) -> Var:
+    """Return a Var of the array's own dtype.
+
+    It is synced: a float64 Var of one element that is still pending when it gets into a
+    ``jt.Function`` turns, without a word, into whatever its memory held before.
+
+    :param value: array.
+    """
+    var = jt.array(value, dtype=str(value.dtype))
+    var.sync()
+    return var
 
 
 def _fixed_arguments(d: Distribution) -> dict[str, Any]:
