@@ -52,7 +52,21 @@ def as_var(value: Any, dtype: str | None = None, what: str = "value") -> Var:
     # jt.array keeps a non-contiguous float64 array as float64 but narrows a contiguous one, so
     # both the layout and the dtype are said outright.
     target = dtype or "float32"
-    return jt.array(np.ascontiguousarray(array, dtype=target), dtype=target)
+    var = jt.array(np.ascontiguousarray(array, dtype=target), dtype=target)
+    if array.size == 1:
+        var.sync()  # as scalar() does
+    return var
+
+
+def settled(var: Var) -> Var:
+    """Return ``var``, computed now if it has one element and is pending; for a jt.Function.
+
+    Jittor hands the memory of a function's inputs on, but that of a pending one-element array is
+    not filled in yet: the function, and whoever reads the Var later, would see garbage.
+    """
+    if len(var.shape) == 1 and var.shape[0] == 1 and ":s0:" in var.debug_msg():
+        var.sync()
+    return var
 
 
 def scalar(value: float, dtype: str = "float32") -> Var:

@@ -16,7 +16,7 @@ from typing import Any
 import jittor as jt
 
 from zhusuan import kernels
-from zhusuan._tensor import Shape, Var, broadcast_shapes, shape_of, sum_dims
+from zhusuan._tensor import Shape, Var, broadcast_shapes, settled, shape_of, sum_dims
 
 Index = tuple[int, ...]
 
@@ -86,7 +86,7 @@ class Formula:
         if jt.flags.no_grad or not any(needed):
             return self._compute(flat, size, dtype, needed, order)
         function = _Differentiable(self, flat, size, dtype, needed, order)
-        active = [var for var, n in zip(flat, needed) if n]
+        active = [settled(var) for var, n in zip(flat, needed) if n]
         result = function(*active)
         return result if isinstance(result, list) else [result]
 

@@ -130,9 +130,7 @@ def prepare(args: argparse.Namespace) -> tuple[MNIST, ResultDir]:
     return data, ResultDir(args.result_dir)
 
 
-def train(
-    name: str, vae: VAE, data: MNIST, results: ResultDir, args: argparse.Namespace
-) -> dict:
+def train(name: str, vae: VAE, data: MNIST, results: ResultDir, args: argparse.Namespace) -> dict:
     """Train, evaluate and write the results; return the figures."""
     rng = np.random.default_rng(args.seed)
     pictured = data.x_test[:N_PICTURES]

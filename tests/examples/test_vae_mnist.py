@@ -1,4 +1,4 @@
-"""The main job from the command line: what it leaves behind, and how it fails."""
+"""The main job from the command line, in both styles: what it leaves behind, and how it fails."""
 
 import json
 import os
@@ -13,26 +13,40 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "examples" / "variational_autoencoders" / "vae_mnist.py"
+SCRIPTS = ROOT / "examples" / "variational_autoencoders"
+SCRIPT = SCRIPTS / "vae_mnist.py"
+
+# script -> a layer in its checkpoint
+LAYERS = {"vae_mnist": "net.generator.fc2_.weight", "vae_functional": "net.0.gen.fc3.weight"}
 
 
-def run(*arguments, cwd):
+def run(*arguments, cwd, script=SCRIPT):
     return subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        [sys.executable, str(script), *map(str, arguments)],
         cwd=cwd, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
+def runs(tmp_path_factory):
+    """Both scripts in their smoke mode: name -> folder of results, finished process."""
     folder = tmp_path_factory.mktemp("smoke")
-    done = run("--smoke", "--batch-size", 48, "--no-cuda", "--result-dir", "out", cwd=folder)
+    options = ["--smoke", "--batch-size", 48, "--no-cuda", "--result-dir"]
+    return {
+        name: (folder / name, run(*options, name, cwd=folder, script=SCRIPTS / f"{name}.py"))
+        for name in LAYERS
+    }
+
+
+@pytest.fixture(params=LAYERS)
+def smoke(request, runs):
+    out, done = runs[request.param]
     assert done.returncode == 0, done.stderr
-    return folder / "out", done
+    return request.param, out, done
 
 
 def test_it_leaves_three_grids_a_curve_figures_and_weights(smoke):
-    out, _ = smoke
+    script, out, _ = smoke
     for name in ("origin", "reconstruction", "sample"):
         with Image.open(out / f"{name}.png") as image:
             pixels = np.asarray(image.convert("L"))
@@ -50,12 +64,12 @@ def test_it_leaves_three_grids_a_curve_figures_and_weights(smoke):
     # 544 nats is the loss of untrained weights (784 log 2); 640 images bring it well below 400.
     assert 100 < row["test"] < row["train"] < 544
     assert figures["interrupted"] is False
-    with np.load(out / "vae_mnist.npz") as file:
-        assert file["net.generator.fc2_.weight"].shape == (784, 500)
+    with np.load(out / f"{script}.npz") as file:
+        assert file[LAYERS[script]].shape == (784, 500)
 
 
 def test_it_says_what_it_did_and_is_quiet_otherwise(smoke):
-    _, done = smoke
+    _, _, done = smoke
     lines = done.stdout.splitlines()
     assert [line for line in lines if line.startswith("epoch 1/1: train")]
     assert "results are in" in lines[-1]
@@ -65,22 +79,13 @@ def test_it_says_what_it_did_and_is_quiet_otherwise(smoke):
     assert "it/s" not in done.stderr
 
 
-def test_evaluation_counts_every_image(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
-    from variational_autoencoders import vae_mnist  # noqa: PLC0415
-
-    class Counts:
-        seen = 0
-
-        def __call__(self, observed):
-            n = int(observed["x"].shape[0])
-            Counts.seen += n
-            return observed["x"].sum() / n
-
-    x = np.ones((200, 3), dtype=np.float32)
-    x[192:] = 7.0  # the last batch of 8 alone would weigh as much as one of 48
-    assert vae_mnist.evaluate(Counts(), x, 48) == pytest.approx(x.sum() / 200)
-    assert Counts.seen == 200
+def test_both_styles_train_alike(runs):
+    one, other = (
+        json.loads((out / "metrics.json").read_text())["history"][0] for out, _ in runs.values()
+    )
+    # The same weights, draws and batches: only the order of additions differs.
+    assert one["train"] == pytest.approx(other["train"], abs=0.01)
+    assert one["test"] == pytest.approx(other["test"], abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import zhusuan as zs
 
 @zs.meta_bayesian_net()
 def chain():
-    """z ~ N(1, 0.5), y ~ N(2 z, 0.1)."""
+    """Z ~ N(1, 0.5), y ~ N(2 z, 0.1)."""
     bn = zs.BayesianNet()
     z = bn.normal("z", [1.0], std=0.5)
     bn.deterministic("twice", 2.0 * z)

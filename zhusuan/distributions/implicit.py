@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import jittor as jt
 
-from zhusuan._tensor import Var, shape_of
+from zhusuan._tensor import Var, settled, shape_of
 
 Derivative = Callable[..., Var]
 
@@ -53,7 +53,7 @@ def with_gradient(sample: Var, parameters: dict[str, Var], **derivatives: Deriva
         var if list(var.shape) == shape else var.broadcast(shape) for var in parameters.values()
     ]
     ordered = [derivatives[name] for name in parameters]
-    return _WithGradient(sample.detach(), full, ordered)(*full)
+    return _WithGradient(sample.detach(), full, ordered)(*map(settled, full))
 
 
 def from_cdf(sample: Var, cdf: Callable[[Var], Var], density: Callable[[Var], Var]) -> Var:

@@ -7,7 +7,7 @@ from typing import Any
 
 import jittor as jt
 
-from zhusuan._tensor import FLOAT_DTYPES, Shape, Var, as_var, broadcast_shapes, shape_of
+from zhusuan._tensor import FLOAT_DTYPES, Shape, Var, as_var, broadcast_shapes, settled, shape_of
 
 
 def float_vars(function: str, **operands: Any) -> list[Var]:
@@ -28,7 +28,9 @@ def float_vars(function: str, **operands: Any) -> list[Var]:
             )
         if str(value.dtype) == "float64":
             dtype = "float64"
-    return [as_var(value, dtype, f"{function}: {name}") for name, value in operands.items()]
+    return [
+        settled(as_var(value, dtype, f"{function}: {name}")) for name, value in operands.items()
+    ]
 
 
 def check_dims(function: str, name: str, a: Var, what: str, dims: int) -> None:

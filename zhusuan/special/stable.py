@@ -14,7 +14,7 @@ import math
 
 import jittor as jt
 
-from zhusuan._tensor import Var, broadcast_shapes, shape_of
+from zhusuan._tensor import Var, broadcast_shapes, settled, shape_of
 
 LOG_2PI = math.log(2.0 * math.pi)
 
@@ -125,7 +125,7 @@ def bernoulli_log_prob(logits: Var, x: Var) -> Var:
     # The gradient is built from the Vars themselves and not from what execute is given, which
     # is cut off from the graph: second derivatives would be zero without a word.
     function.logits, function.x = logits, x
-    return function(logits, x)
+    return function(settled(logits), settled(x))
 
 
 def _in_unit_interval(x: Var) -> Var:
