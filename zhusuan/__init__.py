@@ -5,7 +5,15 @@ from zhusuan import runtime
 
 runtime.start()
 
-from zhusuan import distributions, framework, random, special, variational  # noqa: E402
+from zhusuan import (  # noqa: E402
+    distributions,
+    framework,
+    linalg,
+    random,
+    special,
+    testing,
+    variational,
+)
 from zhusuan._version import __version__  # noqa: E402
 from zhusuan.checkpoint import load, save  # noqa: E402
 from zhusuan.framework.bn import BayesianNet  # noqa: E402
@@ -27,6 +35,7 @@ __all__ = [
     "framework",
     "get_module",
     "get_parameter",
+    "linalg",
     "load",
     "map_particles",
     "meta_bayesian_net",
@@ -38,6 +47,7 @@ __all__ = [
     "save",
     "set_seed",
     "special",
+    "testing",
     "trace_shapes",
     "variational",
 ]

@@ -167,6 +167,22 @@ def kl_table() -> list[str]:
     return lines
 
 
+def method_table() -> list[str]:
+    """Return the lines of a table of the methods of a net, with their families."""
+    lines = [
+        ".. list-table::", "   :header-rows: 1", "   :class: families", "",
+        "   * - Method", "     - Family", "     - Arguments after the name",
+    ]
+    for name, others in sorted(aliases().items()):
+        methods = [node_methods.method_name(n) for n in [name, *others]]
+        lines += [
+            f"   * - {', '.join(f'``{method}``' for method in methods)}",
+            f"     - :class:`~zhusuan.distributions.{name}`",
+            f"     - {parameters(families()[name])}",
+        ]
+    return lines
+
+
 class _Table(Directive):
     def run(self) -> list[nodes.Node]:
         node = nodes.section()
@@ -199,8 +215,7 @@ class NodeMethods(_Table):
     """``.. node-methods::``."""
 
     def lines(self) -> list[str]:  # noqa: D102
-        names = sorted(node_methods.method_name(name) for name in families())
-        return [", ".join(f"``{name}``" for name in names) + "."]
+        return method_table()
 
 
 def _skip(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:

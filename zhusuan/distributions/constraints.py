@@ -207,8 +207,13 @@ class Counts(Constraint):
     """
 
     total: Any = None
-    name = "whole numbers >= 0 with the right sum over the last dim"
     event_ndims = 1
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """How messages and docs call it."""
+        rest = "" if self.total is None else " with the right sum over the last dim"
+        return "whole numbers >= 0" + rest
 
     def violation(self, values: np.ndarray) -> str | None:
         """Say what is wrong with ``values``, or return None when all of them are allowed.

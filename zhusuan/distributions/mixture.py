@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ from zhusuan.distributions.parameter import Parameter
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+# An interval shrinks by 2^-64: to the last bit in float64 wherever the ends are of like size.
+_HALVINGS = 64
 
 
 class Mixture(Distribution):
@@ -190,6 +194,33 @@ class Mixture(Distribution):
 
     def _cdf(self, given: Var) -> Var:
         return (jt.exp(self._log_weights()) * self._over_components("cdf", given)).sum(-1)
+
+    def _icdf(self, probability: Var) -> Var:
+        # The quantile lies between the least and the greatest of the components' quantiles.
+        # Halving the interval finds it; one Newton step, of length 0, then gives it the
+        # derivative of the inverse function.
+        with jt.no_grad():
+            ends = self._over_components("icdf", probability.detach())
+            shape = list(shape_of(ends)[:-1]) or [1]
+            first, last = ends.min(-1).reshape(shape), ends.max(-1).reshape(shape)
+            low, high = first, last
+            p = probability.detach().broadcast(shape)
+            for _ in range(_HALVINGS):
+                middle = low + 0.5 * (high - low)
+                below = self._cdf(middle) < p
+                low = jt.ternary(below, middle, low)
+                high = jt.ternary(below, high, middle)
+                jt.sync([low, high])
+            # At 0 and 1 the ends may be infinite: there is nothing to halve.
+            outside = jt.ternary(p == 0, first, jt.full_like(p, math.nan))
+            outside = jt.ternary(p == 1, last, outside)
+            x = jt.ternary((p > 0) & (p < 1), high, outside)
+        if not self.is_continuous:
+            whole = all(getattr(c.support, "integer", False) for c in self.components)
+            return jt.floor(x) if whole else x
+        density = jt.exp(self._log_prob(x)).detach()
+        step = (probability - self._cdf(x)) / jt.maximum(density, 1e-37)
+        return jt.ternary((density > 0) & jt.isfinite(x), x + (step - step.detach()), x)
 
     def _without_gradients(self) -> Distribution:
         twin = copy.copy(super()._without_gradients())

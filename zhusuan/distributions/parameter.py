@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import jittor as jt
+
 from zhusuan._tensor import Var
 from zhusuan.distributions.constraints import Constraint
 
@@ -45,6 +47,9 @@ class Parameter:
         self.name = name
         self.argument = self.argument or name
 
+    def __repr__(self) -> str:
+        return f"Parameter({self.argument!r}, {self.constraint.name})"
+
     def __get__(self, instance: Distribution | None, owner: type | None = None) -> Any:
         if instance is None:
             return self
@@ -53,5 +58,7 @@ class Parameter:
                 return values[self.name]
         if self.derive is None:
             raise AttributeError(f"{type(instance).__name__} was made without {self.name!r}")
-        value = instance._derived[self.name] = self.derive(instance)
+        value = self.derive(instance)
+        if not jt.flags.no_grad:  # what is made under no_grad leads to no parameter, ever
+            instance._derived[self.name] = value
         return value

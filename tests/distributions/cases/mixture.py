@@ -23,6 +23,15 @@ class _Mixed:
     def cdf(self, x):
         return self._sum([c.cdf(x) for c in self.components])
 
+    def ppf(self, p):
+        ends = np.stack([c.ppf(p) + np.zeros((2, 3)) for c in self.components])
+        low, high = ends.min(0), ends.max(0)
+        for _ in range(200):
+            middle = 0.5 * (low + high)
+            below = self.cdf(middle) < p
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return high
+
     def mean(self):
         return self._sum([c.mean() for c in self.components])
 
