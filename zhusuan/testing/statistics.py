@@ -16,6 +16,7 @@ Z_LIMIT = 5.0
 P_LIMIT = 6e-7
 
 _N_EDGES = 257
+_N_END_STEPS = 64
 _INNER = np.polynomial.legendre.leggauss(4)
 _OUTER = np.polynomial.legendre.leggauss(8)
 # Tails are integrated over y with x = edge + scale (exp(y) - 1), or x - bound = width exp(-y):
@@ -151,6 +152,7 @@ def tabulate_density(
     # A sample may lie on the bound itself, where a density may be infinite.
     scale = edges[3 * _N_EDGES // 4] - edges[_N_EDGES // 4]
     scale = np.where(scale > 0, scale, 1.0)
+    edges = _refine_ends(edges, scale)
     x_in, w_in = _inner(edges, lower, upper)
     below_x, below_w = _tail(edges[0], lower, scale, -1)
     above_x, above_w = _tail(edges[-1], upper, scale, 1)
@@ -162,11 +164,25 @@ def tabulate_density(
     weights = np.where(value == np.inf, 0.0, weights)
     mass = np.where(weights > 0, np.exp(np.where(weights > 0, value, -np.inf)) * weights, 0.0)
     n_in, n_below = len(x_in), len(below_x)
-    panel = mass[:n_in].reshape(len(_INNER[0]), _N_EDGES - 1, *edges.shape[1:]).sum(0)
+    panel = mass[:n_in].reshape(len(_INNER[0]), len(edges) - 1, *edges.shape[1:]).sum(0)
     tail_below, tail_above = mass[n_in : n_in + n_below], mass[n_in + n_below :]
     below = tail_below.sum(0) + np.concatenate([np.zeros_like(panel[:1]), np.cumsum(panel, 0)])
     unresolved = _left_out(tail_below) + _left_out(tail_above)
     return Table(points, value, weights, edges, below, unresolved)
+
+
+def _refine_ends(edges: Array, scale: Array) -> Array:
+    """Divide the first and the last interval: of a heavy tail they hold most of its length."""
+    steps = (np.arange(1, _N_END_STEPS) / _N_END_STEPS).reshape(-1, *[1] * scale.ndim)
+
+    def between(inner: Array, outer: Array) -> Array:
+        # In equal steps of log(1 + distance / scale).
+        length = np.abs(outer - inner)
+        distance = scale * np.expm1(steps * np.log1p(length / scale))
+        return inner + np.sign(outer - inner) * np.minimum(distance, length)
+
+    first, last = between(edges[1], edges[0])[::-1], between(edges[-2], edges[-1])
+    return np.concatenate([edges[:1], first, edges[1:-1], last, edges[-1:]])
 
 
 def _inner(edges: Array, lower: Array, upper: Array) -> tuple[Array, Array]:
