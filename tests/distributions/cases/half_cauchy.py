@@ -22,7 +22,5 @@ CASES = [
             )
         ],
         outside=[-1.0],
-        # Beyond where the kit's quadrature ends, there is still half a percent of the mass. SciPy
-        # is compared with all three.
     ),
 ]
