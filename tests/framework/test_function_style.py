@@ -339,3 +339,18 @@ def test_wrong_use_is_explained(call, error, pieces):
         call()
     message = str(caught.value)
     assert [piece for piece in pieces if piece not in message] == []
+
+
+def test_a_function_that_was_not_called_warns_that_it_has_no_parameters():
+    build_q = make_q_net()
+    with pytest.warns(UserWarning, match="'build_q'.*has not been called"):
+        assert build_q.parameters() == []
+    build_q(jt.array(BITS), Z_DIM)
+    assert len(build_q.parameters()) == 6
+    assert str(build_q) == "<reuse_variables function 'build_q', scope 'q_net'>"
+    assert "MetaBayesianNet of 'build_gen', scope 'gen'" in str(build_gen(X_DIM, Z_DIM, N))
+
+
+def test_messages_name_the_function_that_built_the_net():
+    with pytest.raises(ValueError, match=r"'y'.*build_gen has nodes \['x', 'z'\]"):
+        build_gen(X_DIM, Z_DIM, N).observe(y=1.0)

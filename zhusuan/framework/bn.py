@@ -157,6 +157,11 @@ class BayesianNet(nn.Module):
         return self._run.cache
 
     @property
+    def title(self) -> str:
+        """What messages call the net: the function that built it, or its class."""
+        return self._run.title or type(self).__name__
+
+    @property
     def unread(self) -> set[str]:
         """Observed names that neither a node nor any code has read in the last run."""
         return self._run.observed.unread
@@ -367,7 +372,7 @@ class BayesianNet(nn.Module):
         run = self._run
         if not run.nodes:
             raise ValueError(
-                f"{type(self).__name__} has no stochastic node: run it first, net(observed)"
+                f"{self.title} has no stochastic node: run it first, net(observed)"
             )
         terms = {name: node.log_prob() for name, node in run.nodes.items()}
         check_aligned(run.nodes, {name: shape_of(term) for name, term in terms.items()})

@@ -40,7 +40,7 @@ def raise_unread(nets: Sequence[BayesianNet]) -> None:
     names = set.intersection(*(net.unread for net in nets))
     if names:
         known = "; ".join(
-            f"{type(net).__name__} has nodes {sorted(net.nodes)}" for net in nets
+            f"{net.title} has nodes {sorted(net.nodes)}" for net in nets
         )
         raise ValueError(
             f"observed {', '.join(map(repr, sorted(names)))}, which no node and no code "

@@ -13,7 +13,7 @@ from zhusuan.framework.bn import BayesianNet, observing
 from zhusuan.framework.closures import add_closed_over
 from zhusuan.framework.judging import raise_unread
 from zhusuan.framework.predict import predict
-from zhusuan.framework.reuse import LoadsChecked, Store, check_scope
+from zhusuan.framework.reuse import LoadsChecked, Store, check_scope, name_net
 
 LogJoint = Callable[[BayesianNet], Var]
 
@@ -101,6 +101,7 @@ class MetaBayesianNet(LoadsChecked):
                 f"{self._name!r} must return its BayesianNet ('return bn' at the end), "
                 f"got {type(net).__name__}"
             )
+        name_net(net, self._name)
         net.replace_log_joint(self._log_joint)
         raise_unread([net])
         return net
@@ -135,6 +136,8 @@ class MetaBayesianNet(LoadsChecked):
     def __repr__(self) -> str:
         scope = f", scope {self._scope!r}" if self._scope else ""
         return f"<zhusuan.framework.meta_bn.MetaBayesianNet of {self._name!r}{scope}>"
+
+    __str__ = __repr__
 
 
 def meta_bayesian_net(

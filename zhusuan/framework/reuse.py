@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -186,10 +187,24 @@ class ReusingFunction(LoadsChecked):
         with getattr(self, self._scope).active():
             result = self._function(*args, **kwargs)
         self._called = True
+        name_net(result, self.__name__)
         return result
+
+    def dfs(self, *args: Any, **kwargs: Any) -> Any:
+        """Walk over the modules, as Jittor does for ``parameters()``."""
+        if not self._called:
+            # An optimizer that was given nothing would train nothing, without a word.
+            warnings.warn(
+                f"{self!r} has not been called yet: the networks that it makes are not there, "
+                "and not among its parameters. Call it once before asking for them",
+                stacklevel=3,
+            )
+        return super().dfs(*args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<reuse_variables function {self.__name__!r}, scope {self._scope!r}>"
+
+    __str__ = __repr__
 
 
 def reuse_variables(scope: str) -> Callable[[Callable[..., Any]], ReusingFunction]:
@@ -210,6 +225,17 @@ def reuse_variables(scope: str) -> Callable[[Callable[..., Any]], ReusingFunctio
         return ReusingFunction(function, scope)
 
     return decorate
+
+
+def name_net(result: Any, name: str) -> None:
+    """Let messages about a net call it by the function that built it.
+
+    :param result: what the function returned.
+    :param name: name of the function.
+    """
+    run = getattr(result, "_run", None)
+    if run is not None:
+        run.title = run.title or name
 
 
 def check_scope(scope: Any) -> None:

@@ -20,9 +20,11 @@ class Run:
     :param is_active: whether ``execute`` is at work.
     """
 
-    __slots__ = ("cache", "is_active", "joint", "log_joint", "nodes", "observed", "source")
+    __slots__ = ("cache", "is_active", "joint", "log_joint", "nodes", "observed", "source", "title")
 
     def __init__(self, source: Mapping[str, Any] | None, is_active: bool = False) -> None:
+        # The function that built the net, if one did; for messages.
+        self.title = ""
         self.source = source
         self.is_active = is_active
         self.observed = Observations(source)

@@ -127,14 +127,20 @@ ZS_FN double polygamma(int n, double x) {
     return sign * (sum + lead * series);
 }
 
-ZS_UNARY lgamma(const Dual<T, N>& x) { return chain(x, T(lgamma(x.v)), T(digamma(x.v))); }
+ZS_UNARY lgamma(const Dual<T, N>& x) {
+    if (is_constant(x)) return constant<N>(T(lgamma(x.v)));
+    return chain(x, T(lgamma(x.v)), T(digamma(x.v)));
+}
 ZS_UNARY lgamma1p(const Dual<T, N>& z) {
+    if (is_constant(z)) return constant<N>(T(lgamma1p(z.v)));
     return chain(z, T(lgamma1p(z.v)), T(digamma(T(1.0 + z.v))));
 }
 template <typename T, int N> ZS_FN Dual<T, N> polygamma(int n, const Dual<T, N>& x) {
+    if (is_constant(x)) return constant<N>(T(polygamma(n, x.v)));
     return chain(x, T(polygamma(n, x.v)), T(polygamma(n + 1, x.v)));
 }
 ZS_UNARY digamma(const Dual<T, N>& x) {
+    if (is_constant(x)) return constant<N>(T(digamma(x.v)));
     return chain(x, T(digamma(x.v)), T(polygamma(1, x.v)));
 }
 
@@ -368,9 +374,11 @@ template <typename T> ZS_FN T igamma_log_kernel(const T& a, const T& x, bool upp
 // P and Q for numbers with derivatives: in x that is the density, in a it flows through the kernel.
 template <typename T, int N>
 ZS_FN Dual<T, N> igamma_chain(const Dual<T, N>& a, const Dual<T, N>& x, bool upper) {
-    Dual<T, 1> p = igamma_kernel(Dual<T, 1>(a.v, 0), constant<1>(x.v), upper);
     T density = gamma_density(a.v, x.v);
-    return chain(a, x, p.v, p.d[0], upper ? T(-density) : density);
+    if (upper) density = -density;
+    if (is_constant(a)) return chain(x, igamma_kernel(a.v, x.v, upper), density);
+    Dual<T, 1> p = igamma_kernel(Dual<T, 1>(a.v, 0), constant<1>(x.v), upper);
+    return chain(a, x, p.v, p.d[0], density);
 }
 ZS_FN double igamma(double a, double x) { return igamma_kernel(a, x, false); }
 ZS_FN double igammac(double a, double x) { return igamma_kernel(a, x, true); }

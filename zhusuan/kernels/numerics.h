@@ -14,6 +14,21 @@ template <int N, typename T> ZS_FN Dual<T, N> constant(const T& x) {
     return r;
 }
 
+// Whether a number is a constant, as counts are and parameters that need no gradient: the slope of
+// a function of it, which may cost more than the function, is then not asked for.
+ZS_FN bool is_zero(double x) { return x == 0.0; }
+template <typename T, int N> ZS_FN bool is_zero(const Dual<T, N>& x) {
+    bool zero = is_zero(x.v);
+    for (int i = 0; i < N; i++) zero = zero && is_zero(x.d[i]);
+    return zero;
+}
+ZS_FN bool is_constant(double) { return true; }
+template <typename T, int N> ZS_FN bool is_constant(const Dual<T, N>& x) {
+    bool zero = true;
+    for (int i = 0; i < N; i++) zero = zero && is_zero(x.d[i]);
+    return zero;
+}
+
 // Whether adding `term` to `sum` changes it by a few units in the last place at most, and the same
 // for every derivative: a series may end only when its derivatives have converged as well.
 ZS_FN bool negligible(double term, double sum) { return fabs(term) <= 4e-16 * fabs(sum); }
