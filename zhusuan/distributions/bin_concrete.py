@@ -21,8 +21,10 @@ _log_prob = Formula(
     "x, temperature, logits",
     """
     if (x <= 0.0 || x >= 1.0) return T(-INF);
-    T d = logits - temperature * logit(x);
-    return log(temperature) + log_sigmoid(d) + log_sigmoid(T(-d)) - log(x) - log1p(-x);
+    T log_x = log(x), log_rest = log1p(-x);
+    T d = fabs(logits - temperature * (log_x - log_rest));
+    // log sigmoid(d) + log sigmoid(-d), the same for -d.
+    return log(temperature) - d - 2.0 * log1p(exp(-d)) - log_x - log_rest;
     """,
 )
 _cdf = Formula(

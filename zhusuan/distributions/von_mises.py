@@ -37,7 +37,7 @@ _log_prob = Formula(
     if (fabs(value(x)) > 3.1415928) return T(-INF);
     // cos(x - loc) - 1, whose 1 is the e^-kappa of i0e
     T s = sin(0.5 * (x - loc));
-    return -2.0 * kappa * s * s - LOG_2PI - log(i0e(kappa));
+    return -2.0 * kappa * s * s - LOG_2PI - log_i0e(kappa);
     """,
 )
 _wrap = Formula("x", "return wrap(x);", helpers=_HELPERS)

@@ -116,6 +116,11 @@ ZS_UNARY i1_over_i0(const Dual<T, N>& x) {
     Dual<T, N> f = bessel_asymptotic(1, a) / bessel_asymptotic(0, a);
     return value(x) < 0.0 ? -f : f;
 }
+// log of i0e, for x >= 0; its slope, which series of dual numbers would be dear for, is I1 / I0 - 1
+ZS_FN double log_i0e(double x) { return log(i0e(x)); }
+ZS_UNARY log_i0e(const Dual<T, N>& x) {
+    return chain(x, T(log_i0e(x.v)), T(i1_over_i0(x.v) - 1.0));
+}
 ZS_UNARY log_i0(const Dual<T, N>& x) { return chain(x, T(log_i0(x.v)), T(i1_over_i0(x.v))); }
 
 }  // namespace zs
