@@ -7,7 +7,7 @@ from typing import Any
 
 import jittor as jt
 
-from zhusuan._tensor import Var, mean_all, scalar, shape_of
+from zhusuan._tensor import Var, broadcast_shapes, mean_all, scalar, shape_of
 from zhusuan.variational.nets import is_learning
 
 
@@ -115,16 +115,12 @@ def centred(
     cost = None
     if baseline is not None:
         shape = shape_of(signal)
-        try:
-            fitted = baseline.broadcast(list(shape))
-        except RuntimeError:
-            fitted = None
-        if fitted is None or shape_of(fitted) != shape:
+        if broadcast_shapes(shape_of(baseline), shape) != shape:
             raise ValueError(
                 f"baseline has shape {list(baseline.shape)}, which does not broadcast to that of "
                 f"the learning signal, {list(shape)}: one value per datum (and particle)"
             )
-        residual = signal - fitted
+        residual = signal - baseline
         cost = 0.5 * residual * residual
         signal = residual.detach()
     if variance_reduction == "rloo":

@@ -136,10 +136,7 @@ class LowerBound:
         :return: as :meth:`reinforce`; where all nodes are reparameterised the cost of the baseline
             is 0.
         """
-        names = self._nets.discrete
-        self._nets.check_score(names, "estimator 'auto'")
-        if self._nets.q is None:
-            raise ValueError("estimator 'auto' needs the variational net: pairs in latent have no kind")
+        names = self._nets.by_score("auto")
         return self._score(names, variance_reduction, baseline, decay, moving_mean)
 
     def _score(

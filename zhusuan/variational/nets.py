@@ -1,19 +1,19 @@
-"""Both nets after a run on the same draws: their log-probabilities, and what may be asked of them."""
+"""Both nets after a run on the same draws, and what may be done with their draws."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import jittor as jt
 
 from zhusuan._tensor import Var, as_var, shape_of
 from zhusuan.framework.bn import BayesianNet, check_aligned
+from zhusuan.framework.judging import judged_together
 from zhusuan.framework.stochastic_tensor import StochasticTensor
-from zhusuan.variational.base import check_latents, difference, run_nets
+from zhusuan.variational.base import check_latents, run_nets
 
 Latent = Mapping[str, tuple[Any, Any]]
-Axis = "int | Sequence[int] | None"
 
 
 class BothNets:
@@ -89,6 +89,21 @@ class BothNets:
         """Names of the latents whose draws carry no gradient to the parameters of q."""
         return [n for n, node in self.posterior.items() if not node.dist.is_reparameterized]
 
+    def by_score(self, estimator: str) -> list[str]:
+        """Return the names of the latents that an estimator for all kinds scores.
+
+        :param estimator: name of the estimator.
+        :raises ValueError: if there is no net to tell, or a node has blocked the gradient of its
+            log-probability.
+        """
+        if self.q is None:
+            raise ValueError(
+                f"estimator {estimator!r} needs the variational net: what is given as latent does "
+                "not tell whether its samples are reparameterised"
+            )
+        self.check_score(self.discrete, f"estimator {estimator!r}")
+        return self.discrete
+
     def check_path(self, estimator: str) -> None:
         """Check that gradients may go through all draws.
 
@@ -131,8 +146,9 @@ class BothNets:
         """
         meta_bn, variational, observed = self._again
         fixed = {name: as_var(draw).detach() for name, draw in self.draws.items()}
-        p = meta_bn({**observed, **fixed})
         nodes = self.posterior
+        with judged_together():
+            p = meta_bn({**observed, **fixed})
         if len(nodes) == 1:
             (name,) = nodes
             return fixed, p.log_joint(), nodes[name].log_prob(fixed[name])
@@ -141,7 +157,8 @@ class BothNets:
                 f"dreg with {len(self.draws)} latents, {sorted(self.draws)}, runs the variational "
                 "net a second time: give it as a callable from observations to a BayesianNet"
             )
-        q = variational({**observed, **fixed})
+        with judged_together():
+            q = variational({**observed, **fixed})
         terms = [q.nodes[name].log_prob() for name in nodes]
         return fixed, p.log_joint(), sum_of(terms)
 
@@ -224,9 +241,3 @@ def with_value(value: Var, surrogate: Var) -> Var:
 def is_learning() -> bool:
     """Return whether gradients are recorded: not under ``jt.no_grad``."""
     return not jt.flags.no_grad
-
-
-__all__ = [
-    "BothNets", "Latent", "averaged", "check_axis", "check_path", "difference", "is_learning",
-    "sum_of", "with_value",
-]  # fmt: skip
