@@ -56,7 +56,7 @@ template <typename T> ZS_FN T betainc_fraction(const T& a, const T& b, const T& 
         d = 1.0 / (1.0 + odd * d);
         c = 1.0 + odd / c;
         T next = g * (c * d);
-        bool done = negligible(T(next - f), next);
+        bool done = has_converged(T(next - f), next);
         f = next;
         if (done) break;
     }

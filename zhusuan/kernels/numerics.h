@@ -39,6 +39,22 @@ ZS_FN bool negligible(const Dual<T, N>& term, const Dual<T, N>& sum) {
     return all;
 }
 
+// As `negligible`, but derivatives are measured against the value as well: one that is 0 has nothing
+// but rounding errors, which never become small beside themselves.
+ZS_FN bool has_converged(double term, double sum, double scale = 0.0) {
+    double size = fabs(sum);
+    return fabs(term) <= 4e-16 * (size > scale ? size : scale);
+}
+template <typename T, int N>
+ZS_FN bool has_converged(const Dual<T, N>& term, const Dual<T, N>& sum, double scale = 0.0) {
+    double size = fabs(value(sum));
+    bool all = has_converged(term.v, sum.v, scale);
+    for (int i = 0; i < N; i++) {
+        all = all && has_converged(term.d[i], sum.d[i], size > scale ? size : scale);
+    }
+    return all;
+}
+
 // ---- polynomials c0 + c1 x + c2 x^2 + ... by Horner's rule
 
 template <typename T> ZS_FN T poly(const T&, double c0) { return T(c0); }
