@@ -559,3 +559,16 @@ def test_a_failed_save_keeps_the_old_file(tmp_path):
         zs.save(tmp_path / "a.npz", {"w": 1})
     assert zs.load(tmp_path / "a.npz", module) == {"epoch": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_a_model_and_its_variational_net_in_one_file(tmp_path):
+    model, q = nn.Linear(2, 1), nn.Sequential(nn.Linear(3, 2))
+    before = [var.numpy() for var in (*model.parameters(), *q.parameters())]
+    zs.save(tmp_path / "both.npz", [model, q], epoch=3)
+    for var in (*model.parameters(), *q.parameters()):
+        var.assign(var * 0.0)
+    assert zs.load(tmp_path / "both.npz", [model, q]) == {"epoch": 3}
+    after = [var.numpy() for var in (*model.parameters(), *q.parameters())]
+    assert all(np.array_equal(a, b) for a, b in zip(before, after))
+    with pytest.raises(ValueError, match=r"two of the nets have a parameter called 'weight'"):
+        zs.save(tmp_path / "both.npz", [model, nn.Linear(2, 1)])

@@ -33,7 +33,8 @@ def save(path: str | os.PathLike[str], net: Any, optimizer: Any = None, **extra:
     :param path: file to write, in a folder that exists. A name that ends in ``.safetensors`` asks
         for this format, every other name for npz.
     :param net: module whose ``state_dict()`` is saved, dtypes kept; or another object with such a
-        method.
+        method; or a list of these whose parameters have different names, such as a model and a
+        variational net of function style.
     :param optimizer: optimizer of Jittor or one written like it, all of whose parameters are in
         ``net``.
     :param extra: values that :func:`load` returns, such as ``epoch=3``: None, numbers, strings,
@@ -70,7 +71,8 @@ def load(
     that are there, so whoever refers to them, such as an optimizer, sees them.
 
     :param path: file to read.
-    :param net: module with the same parameters, by name, shape and dtype.
+    :param net: module with the same parameters, by name, shape and dtype; a list as for
+        :func:`save`.
     :param optimizer: optimizer of the same class over the same parameters. By default the state
         in the file, if there is one, is left alone.
     :param strict: False leaves out parameters that only the file has or only ``net`` has. Those
@@ -136,6 +138,21 @@ def _decode(path: Path) -> _Checkpoint:
 
 
 def _parameters(net: Any) -> Mapping[str, Var]:
+    if not isinstance(net, (list, tuple)):
+        return _parameters_of_one(net)
+    together: dict[str, Var] = {}
+    for one in net:
+        for name, var in _parameters_of_one(one).items():
+            if name in together and together[name] is not var:
+                raise ValueError(
+                    f"two of the nets have a parameter called {name!r}: give functions different "
+                    "scopes, or put the nets into one module"
+                )
+            together[name] = var
+    return together
+
+
+def _parameters_of_one(net: Any) -> Mapping[str, Var]:
     if isinstance(net, type) or not callable(getattr(net, "state_dict", None)):
         raise TypeError(
             f"net must be a jt.Module, or have a state_dict() as it has, got "
