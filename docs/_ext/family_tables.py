@@ -55,7 +55,7 @@ GRADIENT = "gradient"
 
 # What the class has but not every instance.
 CONDITIONAL = {
-    "Mixture": {"cdf", GRADIENT, "mean", "variance"},  # those of its components
+    "Mixture": {"cdf", "icdf", GRADIENT, "mean", "variance"},  # those of its components
     "Delta": {"cdf", "icdf"},  # of numbers
     "Empirical": {"cdf"},  # of numbers
 }

@@ -74,7 +74,7 @@ def moving_mean_of(model: Any, key: Any, decay: float) -> MovingMean:
 
 
 def leave_one_out_mean(signal: Var, axes: tuple[int, ...]) -> Var:
-    """Return for each particle the mean of the others (Mnih and Rezende 2016, sec. 2.3).
+    """Return for each particle the mean of the others (Mnih and Rezende 2016).
 
     :param signal: Var with particles on ``axes``.
     :param axes: the particle dims.

@@ -51,7 +51,7 @@ class EvidenceLowerBoundObjective(VariationalObjective):
     :param decay: of the moving mean.
     :param kl_weight: factor of the divergence of q from the prior (Higgins et al. 2017, eq. 4):
         a number, or a function of the step, counted from 0 by the calls outside of
-        ``jt.no_grad``, such as :func:`~zhusuan.variational.schedules.linear_warmup`. Other
+        ``jt.no_grad``, such as :func:`~zhusuan.variational.linear_warmup`. Other
         values than 1 make the loss no bound for the evidence, if they are below 1.
     :param free_bits: least cost of each latent node in nats (Kingma et al. 2016): the
         divergence of a node, averaged over all that the loss is averaged over, is replaced by

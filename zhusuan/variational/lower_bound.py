@@ -92,14 +92,15 @@ class LowerBound:
             \nabla_\phi \mathcal{L} = \mathbb{E}_{q}\left[(\log p(x, z) - \log q_\phi(z \mid x) - b)
             \, \nabla_\phi \log q_\phi(z \mid x)\right]
 
-        (Mnih and Gregor 2014, eq. 5), for latents of any kind; its value is the negative bound.
+        (Mnih and Gregor 2014), for latents of any kind; its value is the negative bound.
 
         :param variance_reduction: what :math:`b` is. True: the mean of the learning signal of
             earlier steps; it is kept with the model ``meta_bn``, so that must be one object from
             step to step. ``'rloo'``: for each particle on ``axis``, the mean of the others
-            (Mnih and Rezende 2016, sec. 2.3; Kool et al. 2019, eq. 8). False: 0.
+            (Mnih and Rezende 2016; Kool et al. 2019). False: 0.
         :param baseline: Var, a prediction of the learning signal from what is observed: one value
-            per datum (and particle). It is taken off first (Mnih and Gregor 2014, sec. 2.3.1).
+            per datum (and particle). It is taken off first (Mnih and Gregor 2014, "centering the
+            learning signal").
         :param decay: of the moving mean.
         :param moving_mean: a state of one's own in place of the one kept with the model.
         :return: the cost, of the shape of :attr:`tensor`; with ``baseline`` the pair of the cost
@@ -122,7 +123,7 @@ class LowerBound:
 
         Through the draws of those that are reparameterised, as :meth:`sgvb`, and by the score
         function for the others, as :meth:`reinforce`, whose arguments it takes (Schulman et al.
-        2015, eq. 4). With D the nodes that are not reparameterised,
+        2015, theorem 1). With D the nodes that are not reparameterised,
 
         .. math::
 

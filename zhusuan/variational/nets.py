@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import jittor as jt
+import numpy as np
 
 from zhusuan._tensor import Var, as_var, shape_of
 from zhusuan.framework.bn import BayesianNet, check_aligned
@@ -201,7 +202,7 @@ def check_axis(function: str, axis: Any, shape: tuple[int, ...]) -> tuple[int, .
     """
     if axis is None:
         return ()
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = (int(axis),) if isinstance(axis, (int, np.integer)) else tuple(axis)
     for one in axes:
         if not -len(shape) <= one < len(shape):
             raise ValueError(

@@ -9,7 +9,7 @@ from typing import Any
 def linear_warmup(steps: int, start: float = 0.0, end: float = 1.0) -> Callable[[int], float]:
     """Return a schedule that rises in equal steps, then stays.
 
-    (Bowman et al. 2016, sec. 3.1; Sonderby et al. 2016, sec. 2.3.) ::
+    (Bowman et al. 2016; Sonderby et al. 2016.) ::
 
         model = zs.variational.ELBO(p, q, kl_weight=zs.variational.linear_warmup(2000))
 
