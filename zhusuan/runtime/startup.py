@@ -23,6 +23,7 @@ from zhusuan.runtime.cache import (
 )
 from zhusuan.runtime.cuda import CudaPlan, driver_loads, plan_cuda
 from zhusuan.runtime.forks import keep_forks_from_hanging
+from zhusuan.runtime.gradients import repair_gradients
 from zhusuan.runtime.interrupts import keep_interrupt_handler
 from zhusuan.runtime.kernels import set_up_kernels
 from zhusuan.runtime.onednn import ARCHIVES, OneDnnPlan, prepare_onednn
@@ -59,6 +60,7 @@ def start() -> Report:
     prepared = _prepare(os.environ)
     seconds = _import_jittor(os.environ, with_cuda=prepared.cuda)
     kernels = set_up_kernels(sys.modules["jittor"], os.environ)
+    repair_gradients(sys.modules["jittor"])
     has_cuda = bool(sys.modules["jittor"].has_cuda)
     reason = prepared.cuda_reason
     if prepared.cuda and not has_cuda:
