@@ -117,7 +117,8 @@ def test_networks_from_outside_are_among_the_parameters():
         return bn
 
     names = set(build().state_dict())
-    assert {"decoder.weight", "decoder.bias", "noise", "scale.weight", "scale.bias"} == names
+    # Not noise: a bare Var may be data, which must not be trained.
+    assert {"decoder.weight", "decoder.bias", "scale.weight", "scale.bias"} == names
     assert any(p is decoder.weight for p in build().parameters())
 
 
@@ -339,6 +340,15 @@ def test_wrong_use_is_explained(call, error, pieces):
         call()
     message = str(caught.value)
     assert [piece for piece in pieces if piece not in message] == []
+
+
+def test_objectives_find_the_networks_of_plain_functions():
+    build_q, model = make_q_net(), build_gen(X_DIM, Z_DIM, N)
+    x = jt.array(BITS)
+    objective = zs.variational.ELBO(model, lambda obs: build_q(obs["x"], Z_DIM))
+    objective({"x": x})
+    assert len(objective.parameters()) == 4 + 6
+    assert x.requires_grad  # data all the same
 
 
 def test_a_function_that_was_not_called_warns_that_it_has_no_parameters():

@@ -18,7 +18,7 @@ from zhusuan.distributions.families import family
 from zhusuan.distributions.validation import checks_named, validated_together
 from zhusuan.framework.judging import raise_unread
 from zhusuan.framework.observations import Observations
-from zhusuan.framework.predict import predict
+from zhusuan.framework.predict import Predicts
 from zhusuan.framework.run import Run
 from zhusuan.framework.stochastic_tensor import StochasticTensor
 
@@ -40,7 +40,7 @@ def observing(observed: Mapping[str, Any]) -> Iterator[None]:
         _observing.reset(token)
 
 
-class BayesianNet(nn.Module):
+class BayesianNet(Predicts, nn.Module):
     r"""A Bayesian network that is also a ``jt.Module``.
 
     **Class style.** Subclass it, make layers in ``__init__``, and describe the generative
@@ -380,20 +380,6 @@ class BayesianNet(nn.Module):
         for term in terms.values():
             total = term if total is None else total + term
         return total
-
-    def predict(
-        self,
-        observed: Mapping[str, Any] | None = None,
-        n_samples: int | None = None,
-        **options: Any,
-    ) -> dict[str, Any]:
-        """Draw the nodes that are not observed; see :func:`zhusuan.predict`.
-
-        :param observed: name -> value of what is held fixed.
-        :param n_samples: number of draws.
-        :param options: ``posterior``, ``names``, ``vectorize``, ``progress``.
-        """
-        return predict(self, observed, n_samples, **options)
 
     def extra_repr(self) -> str:
         """Return nothing: Jittor's default shows local names of ``__init__`` as if arguments."""

@@ -8,8 +8,10 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import jittor as jt
 from jittor import nn
+
+# A list of more than these is data, and not searched.
+_MOST_LAYERS = 1000
 
 
 def add_closed_over(
@@ -18,11 +20,11 @@ def add_closed_over(
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
 ) -> None:
-    """Make the modules and Vars that ``function`` refers to attributes of ``owner``.
+    """Make the modules that ``function`` refers to attributes of ``owner``.
 
     So they are among the owner's ``parameters()``. Looked at are the variables of enclosing
-    functions, globals, default values, given arguments, and the functions among all these. Vars
-    count only if they are variables of an enclosing function or globals: an argument is data.
+    functions, globals, default values, given arguments, and the functions among all these. Bare
+    Vars do not count: nothing tells a trained one from data, which an optimizer must not change.
 
     :param owner: the module.
     :param function: the function.
@@ -50,46 +52,43 @@ def _referred(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any]]:
     visited: set[int] = set()
-    waiting: list[tuple[str, Any, bool]] = [("function", function, False)]
-    waiting += [(f"argument_{i}", value, False) for i, value in enumerate(args)]
-    waiting += [(name, value, False) for name, value in kwargs.items()]
+    waiting: list[tuple[str, Any]] = [("function", function)]
+    waiting += [(f"argument_{i}", value) for i, value in enumerate(args)]
+    waiting += kwargs.items()
     while waiting:
-        name, value, is_variable = waiting.pop(0)
+        name, value = waiting.pop(0)
         if id(value) in visited:
             continue
         visited.add(id(value))
         if isinstance(value, nn.Module):
             yield name, value
-        elif isinstance(value, jt.Var):
-            if is_variable and str(value.dtype).startswith("float") and not value.is_stop_grad():
-                yield name, value
         elif isinstance(value, functools.partial):
-            waiting.append((name, value.func, False))
-            waiting += [(f"{name}_{i}", v, False) for i, v in enumerate(value.args)]
-            waiting += [(k, v, False) for k, v in value.keywords.items()]
+            waiting.append((name, value.func))
+            waiting += [(f"{name}_{i}", v) for i, v in enumerate(value.args)]
+            waiting += value.keywords.items()
         elif isinstance(value, types.MethodType):
-            waiting += [(name, value.__self__, False), (name, value.__func__, False)]
+            waiting += [(name, value.__self__), (name, value.__func__)]
         elif isinstance(value, types.FunctionType) and not _is_library(value):
             waiting += _variables(value)
-        elif isinstance(value, (list, tuple)):
-            waiting += [(f"{name}_{i}", v, is_variable) for i, v in enumerate(value)]
-        elif isinstance(value, dict):
-            waiting += [(str(k), v, is_variable) for k, v in value.items()]
+        elif isinstance(value, (list, tuple)) and len(value) <= _MOST_LAYERS:
+            waiting += [(f"{name}_{i}", v) for i, v in enumerate(value)]
+        elif isinstance(value, dict) and len(value) <= _MOST_LAYERS:
+            waiting += [(str(k), v) for k, v in value.items()]
 
 
 def _is_library(function: types.FunctionType) -> bool:
     return (function.__module__ or "").split(".")[0] in ("jittor", "zhusuan", "numpy")
 
 
-def _variables(function: types.FunctionType) -> list[tuple[str, Any, bool]]:
+def _variables(function: types.FunctionType) -> list[tuple[str, Any]]:
     try:
         found = inspect.getclosurevars(function)
     except ValueError:  # a variable of an enclosing function that is not assigned yet
         return []
     variables = [*found.nonlocals.items(), *found.globals.items()]
-    usable = [(n, v, True) for n, v in variables if not isinstance(v, (type, types.ModuleType))]
+    usable = [(n, v) for n, v in variables if not isinstance(v, (type, types.ModuleType))]
     defaults = [
-        (name, parameter.default, False)
+        (name, parameter.default)
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.default is not inspect.Parameter.empty
     ]

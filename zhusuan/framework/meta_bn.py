@@ -12,13 +12,13 @@ from zhusuan.distributions.validation import validated_together
 from zhusuan.framework.bn import BayesianNet, observing
 from zhusuan.framework.closures import add_closed_over
 from zhusuan.framework.judging import raise_unread
-from zhusuan.framework.predict import predict
+from zhusuan.framework.predict import Predicts
 from zhusuan.framework.reuse import LoadsChecked, Store, check_scope, name_net
 
 LogJoint = Callable[[BayesianNet], Var]
 
 
-class MetaBayesianNet(LoadsChecked):
+class MetaBayesianNet(Predicts, LoadsChecked):
     """A model as a function that builds a :class:`~zhusuan.framework.bn.BayesianNet`.
 
     It is made by :func:`meta_bayesian_net`. Calling it with a dict of observations, or
@@ -105,20 +105,6 @@ class MetaBayesianNet(LoadsChecked):
         net.replace_log_joint(self._log_joint)
         raise_unread([net])
         return net
-
-    def predict(
-        self,
-        observed: Mapping[str, Any] | None = None,
-        n_samples: int | None = None,
-        **options: Any,
-    ) -> dict[str, Any]:
-        """Draw the nodes that are not observed; see :func:`zhusuan.predict`.
-
-        :param observed: name -> value of what is held fixed.
-        :param n_samples: number of draws.
-        :param options: ``posterior``, ``names``, ``vectorize``, ``progress``.
-        """
-        return predict(self, observed, n_samples, **options)
 
     def dfs(self, *args: Any, **kwargs: Any) -> Any:
         """Walk over the modules, as Jittor does for ``parameters()``; made first if need be."""

@@ -90,6 +90,24 @@ def predict(
     return {name: np.stack(values) for name, values in kept.items()}
 
 
+class Predicts:
+    """Gives a model the method ``predict``."""
+
+    def predict(
+        self,
+        observed: Mapping[str, Any] | None = None,
+        n_samples: int | None = None,
+        **options: Any,
+    ) -> dict[str, np.ndarray]:
+        """Draw the nodes that are not observed; see :func:`zhusuan.predict`.
+
+        :param observed: name -> value of what is held fixed.
+        :param n_samples: number of draws.
+        :param options: ``posterior``, ``names``, ``vectorize``, ``progress``.
+        """
+        return predict(self, observed, n_samples, **options)  # type: ignore[arg-type]
+
+
 def _check_n_samples(n_samples: Any) -> int:
     if n_samples is None:
         raise ValueError("predict: n_samples must be given, unless there is a dict of draws")

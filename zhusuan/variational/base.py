@@ -10,6 +10,7 @@ from jittor import nn
 from zhusuan._tensor import Var, shape_of
 from zhusuan.distributions.validation import validated_together
 from zhusuan.framework.bn import BayesianNet
+from zhusuan.framework.closures import add_closed_over
 from zhusuan.framework.judging import judged_together, raise_unread
 
 
@@ -32,6 +33,9 @@ class VariationalObjective(nn.Module):
             raise ValueError("generator and variational must be two nets, got one twice")
         self.generator = generator
         self.variational = variational
+        for net in (generator, variational):
+            if not isinstance(net, nn.Module):  # whose networks Jittor does not find by itself
+                add_closed_over(self, net)
 
     def _run(self, observed: Mapping[str, Any]) -> tuple[BayesianNet, BayesianNet]:
         return run_nets(self.generator, self.variational, observed)
