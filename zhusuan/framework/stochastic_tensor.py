@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import weakref
 from collections.abc import Sequence
@@ -125,7 +126,7 @@ class StochasticTensor:
             return reduced
         # As a materialised Var: the value of a plain number would be compiled into the kernel
         # when it is 1 or 2.
-        return reduced * scalar((self._multiplier or 1.0) / count, str(reduced.dtype))
+        return reduced * _factor((self._multiplier or 1.0) / count, str(reduced.dtype))
 
     def _positive_dims(self, option: str, dims: tuple[int, ...], log_prob: Var) -> list[int]:
         n = len(log_prob.shape)
@@ -149,6 +150,12 @@ class StochasticTensor:
                 f"{list(self.dist.batch_shape)}, value {list(self.dist.value_shape)})"
             )
         return value
+
+
+@functools.lru_cache(maxsize=256)
+def _factor(value: float, dtype: str) -> Var:
+    """Return a constant, made once: computing it in the middle of a step costs 70 us."""
+    return scalar(value, dtype).stop_grad()
 
 
 def _check_dims(name: str, option: str, dims: Any) -> tuple[int, ...]:
