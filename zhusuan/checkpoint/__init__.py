@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jittor as jt
 
 from zhusuan._tensor import Var
-from zhusuan.checkpoint import formats, optimizers, randomness
+from zhusuan.checkpoint import formats, optimizers, randomness, states
 from zhusuan.checkpoint.files import replace_file
 from zhusuan.checkpoint.values import Arrays, pack, unpack
 from zhusuan.checkpoint.variables import Stored, fetch, materialise, put
@@ -23,7 +23,8 @@ _NET = "net."
 def save(path: str | os.PathLike[str], net: Any, optimizer: Any = None, **extra: Any) -> None:
     """Write a net, and what its training needs to go on, to one file.
 
-    The file holds the parameters of ``net``; the state of ``optimizer``; the random states of
+    The file holds the parameters of ``net``; what its modules keep beside them, such as the
+    moving means of learning signals; the state of ``optimizer``; the random states of
     this library, of numpy and of Python, that is, all that :func:`zhusuan.random.set_seed` seeds
     except Jittor's own, which can't be read; and ``extra``.
 
@@ -49,6 +50,9 @@ def save(path: str | os.PathLike[str], net: Any, optimizer: Any = None, **extra:
     if optimizer is not None:
         optimizers.check_optimizer(optimizer)
         header["optimizer"] = optimizers.pack_optimizer(optimizer, parameters, arrays)
+    kept = states.states(net)
+    if kept:
+        header["states"] = pack(kept, "states", arrays)
     header["extra"] = {name: pack(value, f"extra.{name}", arrays) for name, value in extra.items()}
     fetched, header["bfloat16"] = fetch(arrays)
     header["random"] = randomness.states()
@@ -110,6 +114,7 @@ def load(
     if plan is not None:
         plan.apply(optimizer)
     put(pairs)
+    states.set_states(net, stored.states)
     return stored.extra
 
 
@@ -119,6 +124,7 @@ class _Checkpoint(NamedTuple):
     net: dict[str, Stored]
     optimizer: dict[str, Any] | None
     random: dict[str, Any] | None
+    states: dict[str, dict[str, Any]]
     extra: dict[str, Any]
 
 
@@ -131,6 +137,7 @@ def _decode(path: Path) -> _Checkpoint:
             {name[len(_NET) :]: stored[name] for name in stored if name.startswith(_NET)},
             unpack(header.get("optimizer"), stored),
             header.get("random"),
+            unpack(header.get("states", {}), stored),
             unpack(header["extra"], stored),
         )
     except Exception as error:  # damage has many faces

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import jittor as jt
+from jittor import nn
 
-from zhusuan._tensor import Var, broadcast_shapes, mean_all, scalar, shape_of
+from zhusuan._tensor import Var, as_var, broadcast_shapes, mean_all, scalar, shape_of
+from zhusuan.checkpoint.states import keep, kept
 from zhusuan.variational.nets import is_learning
 
 
@@ -54,20 +57,37 @@ class MovingMean:
         self._sum = new.detach()
         self._steps += 1
 
+    def state(self) -> dict[str, Any]:
+        """Return the state as numbers, for a checkpoint."""
+        total = None if self._sum is None else self._sum.numpy()
+        return {"steps": self._steps, "sum": total}
 
-# The function elbo makes a new objective in every step; its moving mean is kept with the model.
-_kept: weakref.WeakKeyDictionary[Any, dict[Any, MovingMean]] = weakref.WeakKeyDictionary()
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state.
+
+        :param state: what :meth:`state` returned.
+        """
+        self._steps = int(state["steps"])
+        self._sum = None if state["sum"] is None else as_var(state["sum"])
 
 
-def moving_mean_of(model: Any, key: Any, decay: float) -> MovingMean:
+# Models that are no module, and so in no checkpoint.
+_kept: weakref.WeakKeyDictionary[Any, dict[str, MovingMean]] = weakref.WeakKeyDictionary()
+
+
+def moving_mean_of(model: Any, names: Sequence[str], decay: float) -> MovingMean:
     """Return the moving mean that belongs to a model, as long as the model lives.
 
+    The function ``elbo`` makes a new objective in every step, so that can't keep it.
+
     :param model: the model as it was given.
-    :param key: what tells several of one model apart.
+    :param names: of the latents that are scored; what tells several of one model apart.
     :param decay: see :class:`MovingMean`.
     """
+    key = f"moving mean of {', '.join(sorted(names))}, decay {decay}"
+    if isinstance(model, nn.Module):
+        return kept(model, key) or keep(model, key, MovingMean(decay))
     of_model = _kept.setdefault(model, {})
-    key = (key, decay)
     if key not in of_model:
         of_model[key] = MovingMean(decay)
     return of_model[key]

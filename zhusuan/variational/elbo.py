@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from zhusuan._tensor import Var, mean_all
+from zhusuan.checkpoint.states import keep
 from zhusuan.framework.bn import BayesianNet
 from zhusuan.variational.base import VariationalObjective
 from zhusuan.variational.baselines import MovingMean, check_variance_reduction
 from zhusuan.variational.lower_bound import LowerBound
 from zhusuan.variational.nets import check_path, is_learning
-from zhusuan.variational.schedules import check_weight
+from zhusuan.variational.schedules import StepCount, check_weight
 
 ESTIMATORS = ("sgvb", "reinforce", "auto")
 
@@ -88,11 +89,11 @@ class EvidenceLowerBoundObjective(VariationalObjective):
             self.baseline = baseline
         self._estimator, self._axis = estimator, axis
         self._variance_reduction = check_variance_reduction(variance_reduction)
-        self._moving_mean = MovingMean(decay)
+        self._moving_mean = keep(self, "moving mean", MovingMean(decay))
         self._kl_weight = kl_weight if callable(kl_weight) else check_weight(kl_weight)
         self._free_bits = check_weight(free_bits, "free_bits")
         self._analytic_kl = analytic_kl
-        self._step = 0
+        self._step = keep(self, "step of kl_weight", StepCount())
 
     def execute(self, observed: Mapping[str, Any], reduce_mean: bool = True) -> Var:
         """Return the loss, in nats.
@@ -126,8 +127,8 @@ class EvidenceLowerBoundObjective(VariationalObjective):
     def _weight(self) -> float:
         if not callable(self._kl_weight):
             return self._kl_weight
-        weight = check_weight(self._kl_weight(self._step))
-        self._step += is_learning()
+        weight = check_weight(self._kl_weight(self._step.count))
+        self._step.count += is_learning()
         return weight
 
 

@@ -156,7 +156,7 @@ class LowerBound:
         # Pairs in place of a net: only now is it known how they are to be differentiated.
         bound = self._bound if self._nets.q is not None else self._differentiable(names)
         if variance_reduction is True and moving_mean is None:
-            moving_mean = moving_mean_of(self.meta_bn, tuple(sorted(self._nets.draws)), decay)
+            moving_mean = moving_mean_of(self.meta_bn, list(self._nets.draws), decay)
         signal, baseline_cost = centred(
             bound.detach(), self._axis, variance_reduction, baseline, moving_mean
         )

@@ -30,6 +30,24 @@ def linear_warmup(steps: int, start: float = 0.0, end: float = 1.0) -> Callable[
     return weight_at
 
 
+class StepCount:
+    """How many steps a training has made; kept in checkpoints."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def state(self) -> int:
+        """Return the count."""
+        return self.count
+
+    def set_state(self, state: int) -> None:
+        """Go on from a count.
+
+        :param state: what :meth:`state` returned.
+        """
+        self.count = int(state)
+
+
 def check_weight(weight: Any, name: str = "kl_weight") -> float:
     """Return a weight as a float.
 
