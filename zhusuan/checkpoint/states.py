@@ -1,7 +1,7 @@
 """What a training keeps beside its parameters, such as a moving mean, and how a file holds it.
 
-An object with ``state()`` and ``set_state(value)``, see :class:`TrainingState`, is kept with a module
-by :func:`keep`; :func:`zhusuan.save` then finds it.
+An object with ``state()`` and ``set_state(value)``, see :class:`TrainingState`, is kept with a
+module by :func:`keep`; :func:`zhusuan.save` then finds it.
 """
 
 from __future__ import annotations
