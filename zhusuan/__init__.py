@@ -7,15 +7,20 @@ runtime.start()
 
 from zhusuan import (  # noqa: E402
     distributions,
+    evaluation,
+    flows,
     framework,
     linalg,
     random,
     special,
     testing,
+    transforms,
     variational,
 )
 from zhusuan._version import __version__  # noqa: E402
 from zhusuan.checkpoint import load, save  # noqa: E402
+from zhusuan.evaluation import is_loglikelihood  # noqa: E402
+from zhusuan.framework.bayesian import bayesian  # noqa: E402
 from zhusuan.framework.bn import BayesianNet  # noqa: E402
 from zhusuan.framework.meta_bn import MetaBayesianNet, meta_bayesian_net  # noqa: E402
 from zhusuan.framework.particles import map_particles  # noqa: E402
@@ -30,11 +35,15 @@ __all__ = [
     "MetaBayesianNet",
     "StochasticTensor",
     "__version__",
+    "bayesian",
     "check_numerics",
     "distributions",
+    "evaluation",
+    "flows",
     "framework",
     "get_module",
     "get_parameter",
+    "is_loglikelihood",
     "linalg",
     "load",
     "map_particles",
@@ -49,5 +58,6 @@ __all__ = [
     "special",
     "testing",
     "trace_shapes",
+    "transforms",
     "variational",
 ]

@@ -8,6 +8,8 @@ A script describes its model as a :class:`VAE`, and hands the function that make
     epochs/                                       the last two after every epoch
     loss.png, metrics.json                        the losses as a curve and as figures
     <name of the script>.npz                      the weights, for zs.load
+
+A script that has more to show says so by ``VAE.finish``.
 """
 
 from __future__ import annotations
@@ -41,6 +43,10 @@ class VAE(NamedTuple):
     :param reconstruct: returns the images as the model would paint them, pixels in [0, 1].
     :param sample: returns 64 images made from the prior.
     :param weights: the module whose parameters are saved.
+    :param finish: what the script shows of its own once the model is trained: called with the
+        result folder, the pictured images (``float32 [64, 784]``) and the history, a list of
+        dicts with the keys epoch, train, test and seconds, one per finished epoch. Returns more
+        figures for ``metrics.json``.
     """
 
     step: Callable[[jt.Var], jt.Var]
@@ -48,15 +54,19 @@ class VAE(NamedTuple):
     reconstruct: Callable[[jt.Var], jt.Var]
     sample: Callable[[], jt.Var]
     weights: nn.Module
+    finish: Callable[[ResultDir, np.ndarray, list[dict]], dict] | None = None
 
 
-def make_parser(description: str, result_dir: str) -> argparse.ArgumentParser:
+def make_parser(
+    description: str, result_dir: str, path_derivative: bool = True
+) -> argparse.ArgumentParser:
     """Return a parser of the options that the scripts share.
 
     Each script adds its own ``smoke`` flag, by which ``zhusuan.runtime.warm`` knows examples.
 
     :param description: what the script does.
     :param result_dir: default of the folder for results.
+    :param path_derivative: whether the script knows the option ``--path-derivative``.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
@@ -80,12 +90,13 @@ def make_parser(description: str, result_dir: str) -> argparse.ArgumentParser:
         default=None,
         help="use the GPU; without the option, when there is one",
     )
-    parser.add_argument(
-        "--path-derivative",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="the low-variance gradient of Roeder et al. 2017",
-    )
+    if path_derivative:
+        parser.add_argument(
+            "--path-derivative",
+            action=argparse.BooleanOptionalAction,
+            default=True,
+            help="the low-variance gradient of Roeder et al. 2017",
+        )
     return parser
 
 
@@ -166,6 +177,8 @@ def train(name: str, vae: VAE, data: MNIST, results: ResultDir, args: argparse.N
     if history:
         curves = {key: [row[key] for row in history] for key in ("train", "test")}
         save_curves(results.path / "loss.png", curves, "epoch", "negative ELBO (nats per image)")
+        if vae.finish is not None:
+            figures.update(vae.finish(results, pictured, history))
     results.write_json("metrics.json", figures)
     print(f"results are in {results.path}")
     return figures

@@ -208,12 +208,14 @@ def documented() -> Iterator[object]:
 PACKAGES = [
     "zhusuan",
     "zhusuan.distributions",
+    "zhusuan.flows",
     "zhusuan.framework",
     "zhusuan.linalg",
     "zhusuan.random",
     "zhusuan.runtime",
     "zhusuan.special",
     "zhusuan.testing",
+    "zhusuan.transforms",
     "zhusuan.variational",
 ]
 

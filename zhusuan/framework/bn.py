@@ -176,6 +176,7 @@ class BayesianNet(Predicts, nn.Module):
         reduce_mean_dims: Sequence[int] | None = None,
         reduce_sum_dims: Sequence[int] | None = None,
         multiplier: float | None = None,
+        n_data: int | None = None,
         **parameters: Any,
     ) -> Var:
         """Add a stochastic node and return its value.
@@ -183,10 +184,12 @@ class BayesianNet(Predicts, nn.Module):
         :param distribution: name of a family, a family, or a distribution.
         :param name: name of the node, unique in the run.
         :param n_samples: see :class:`~zhusuan.framework.stochastic_tensor.StochasticTensor`,
-            as for the next three.
+            as for the next four.
         :param reduce_mean_dims: dims of the log-probability to average over.
         :param reduce_sum_dims: dims of the log-probability to sum over.
         :param multiplier: factor of the log-probability.
+        :param n_data: how many data there are in all, where the last dim of the log-probability
+            counts those of a minibatch.
         :param parameters: parameters and options of the family, such as ``mean``, ``std``,
             ``group_ndims``, ``reparameterize``.
         :return: the value: the observation, or else one draw, of shape
@@ -209,6 +212,7 @@ class BayesianNet(Predicts, nn.Module):
             reduce_mean_dims=reduce_mean_dims,
             reduce_sum_dims=reduce_sum_dims,
             multiplier=multiplier,
+            n_data=n_data,
         )
         run.nodes[name] = node
         run.log_joint = None
@@ -224,7 +228,8 @@ class BayesianNet(Predicts, nn.Module):
 
         :param name: name of the node.
         :param dist: its distribution.
-        :param options: ``n_samples``, ``reduce_mean_dims``, ``reduce_sum_dims``, ``multiplier``.
+        :param options: ``n_samples``, ``reduce_mean_dims``, ``reduce_sum_dims``, ``multiplier``,
+            ``n_data``.
         """
         return self.stochastic_node(dist, name, **options)
 
@@ -401,7 +406,8 @@ def check_aligned(nodes: Mapping[str, StochasticTensor], shapes: Mapping[str, tu
                 f"log-probabilities do not align: node {name!r} has shape {list(shape)} "
                 f"({nodes[name].dist!r}), node {widest!r} has shape {list(shapes[widest])} "
                 f"({nodes[widest].dist!r}); use group_ndims, reduce_sum_dims or "
-                "reduce_mean_dims to bring each to one value per datum"
+                "reduce_mean_dims to bring each to one value per datum, or n_data where the data "
+                "share a latent variable, such as the weights of a network"
             )
 
 

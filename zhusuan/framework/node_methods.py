@@ -32,7 +32,7 @@ def _signature(family: type[Distribution]) -> inspect.Signature:
     node = inspect.signature(BayesianNet.stochastic_node).parameters
     options = [
         node[name].replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for name in ("n_samples", "reduce_mean_dims", "reduce_sum_dims", "multiplier")
+        for name in ("n_samples", "reduce_mean_dims", "reduce_sum_dims", "multiplier", "n_data")
     ]
     own = list(family.__signature__.parameters.values())  # type: ignore[attr-defined]
     positional = [p for p in own if p.kind is not inspect.Parameter.KEYWORD_ONLY]
@@ -79,6 +79,8 @@ def _fields(family: type[Distribution]) -> str:
         ":param reduce_mean_dims: dims of the log-probability to average over.\n"
         ":param reduce_sum_dims: dims of the log-probability to sum over.\n"
         ":param multiplier: factor of the log-probability.\n"
+        ":param n_data: number of all data, where the last dim of the log-probability counts "
+        "those of a minibatch.\n"
     )
     return node + own
 

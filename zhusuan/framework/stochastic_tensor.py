@@ -28,6 +28,16 @@ class StochasticTensor:
     sum over ``reduce_sum_dims``, then times ``multiplier``. Both lists count the dims of the
     distribution's log-probability (negative ones from the end); reduced dims vanish.
 
+    With ``n_data`` the last dim of the distribution's log-probability (what ``group_ndims`` sums
+    is gone by then) counts the data of a minibatch. It is averaged and multiplied by the number
+    N of all data,
+
+    .. math:: \log p(x_1, \dots, x_N \mid w) \approx \frac{N}{B} \sum_{i=1}^{B} \log p(x_i \mid w),
+
+    which is unbiased over minibatches that are drawn uniformly (Welling and Teh 2011, eq. 4). Shape
+    ``[particles, batch]`` becomes ``[particles]``, and ``[batch]`` becomes [1]: one value for each
+    draw of the latents that the data share.
+
     :param bn: the network that the node belongs to.
     :param name: name of the node.
     :param dist: its distribution.
@@ -37,9 +47,12 @@ class StochasticTensor:
     :param reduce_sum_dims: dims of the log-probability to sum over, such as the pixels.
     :param multiplier: factor of the log-probability, such as the size of the data set where the
         batch was averaged.
+    :param n_data: how many data there are in all, where the last dim of the log-probability
+        counts those of a minibatch.
     :raises TypeError: for an option of the wrong kind.
-    :raises ValueError: if the observation does not fit the distribution's shape, or dims are out
-        of range or given twice.
+    :raises ValueError: if the observation does not fit the distribution's shape, dims are out of
+        range or given twice, or ``n_data`` is smaller than the minibatch.
+    :ivar maker: the :class:`~zhusuan.framework.bayesian.Bayesian` that made the node, if one did.
     """
 
     def __init__(
@@ -52,6 +65,7 @@ class StochasticTensor:
         reduce_mean_dims: Sequence[int] | None = None,
         reduce_sum_dims: Sequence[int] | None = None,
         multiplier: float | None = None,
+        n_data: int | None = None,
     ) -> None:
         # Weakly, since the net holds its nodes: what a run of function style leaves behind is to
         # be freed at once, not when the garbage collector finds the cycle.
@@ -62,6 +76,8 @@ class StochasticTensor:
         self._mean_dims = _check_dims(name, "reduce_mean_dims", reduce_mean_dims)
         self._sum_dims = _check_dims(name, "reduce_sum_dims", reduce_sum_dims)
         self._multiplier = _check_multiplier(name, multiplier)
+        self._n_data = _check_n_data(name, n_data)
+        self.maker: Any = None
         if observation is None:
             self._tensor = dist.sample(n_samples)
         else:
@@ -105,6 +121,18 @@ class StochasticTensor:
         """
         return self._reduce(self.dist.log_prob(self._tensor if given is None else given))
 
+    def scale(self) -> float:
+        """Return the factor of each datum's log-probability: ``multiplier`` times ``n_data`` / B.
+
+        The mean over ``reduce_mean_dims`` is no part of it.
+
+        :raises ValueError: as :meth:`log_prob`.
+        """
+        factor = self._multiplier or 1.0
+        if self._n_data is None:
+            return factor
+        return factor * self._n_data / self._batch_size(self.dist.log_prob(self._tensor))
+
     def __repr__(self) -> str:
         state = "observed" if self._is_observed else "drawn"
         return f"StochasticTensor({self.name!r}, {self.dist!r}, {state}, shape={list(self.shape)})"
@@ -119,14 +147,40 @@ class StochasticTensor:
                 f"node {self.name!r}: dims {twice} of its log-probability (shape "
                 f"{list(log_prob.shape)}) are in both reduce_mean_dims and reduce_sum_dims"
             )
-        count = math.prod(int(log_prob.shape[d]) for d in mean_dims)
-        # The mean and the sum are one reduction and one factor: fewer kernels per step.
-        reduced = sum_dims(log_prob, sorted(mean_dims + sum_over)) if n else log_prob
-        if self._multiplier is None and not mean_dims:
+        factor = self._multiplier or 1.0
+        factor /= math.prod(int(log_prob.shape[d]) for d in mean_dims)
+        data_dims: list[int] = []
+        if self._n_data is not None:
+            self._check_data_dim(log_prob, mean_dims, sum_over)
+            factor *= self._n_data / self._batch_size(log_prob)
+            data_dims = [n - 1]
+        # The means and the sum are one reduction and one factor: fewer kernels per step.
+        reduced = sum_dims(log_prob, sorted(mean_dims + sum_over + data_dims)) if n else log_prob
+        if self._multiplier is None and not mean_dims and not data_dims:
             return reduced
         # As a materialised Var: the value of a plain number would be compiled into the kernel
         # when it is 1 or 2.
-        return reduced * _factor((self._multiplier or 1.0) / count, str(reduced.dtype))
+        return reduced * _factor(factor, str(reduced.dtype))
+
+    def _check_data_dim(self, log_prob: Var, mean_dims: list[int], sum_over: list[int]) -> None:
+        last = len(log_prob.shape) - 1
+        for option, dims in (("reduce_mean_dims", mean_dims), ("reduce_sum_dims", sum_over)):
+            if last in dims:
+                raise ValueError(
+                    f"node {self.name!r}: {option} has the last dim of its log-probability (shape "
+                    f"{list(log_prob.shape)}), over which n_data={self._n_data} averages already; "
+                    "give one of the two"
+                )
+
+    def _batch_size(self, log_prob: Var) -> int:
+        size = int(log_prob.shape[-1])
+        if self._n_data is not None and self._n_data < size:
+            raise ValueError(
+                f"node {self.name!r}: n_data={self._n_data} is smaller than the minibatch, which "
+                f"has {size} data (the last dim of its log-probability of shape "
+                f"{list(log_prob.shape)}); n_data is the size of the whole data set"
+            )
+        return size
 
     def _positive_dims(self, option: str, dims: tuple[int, ...], log_prob: Var) -> list[int]:
         n = len(log_prob.shape)
@@ -176,3 +230,13 @@ def _check_multiplier(name: str, multiplier: Any) -> float | None:
     if not (math.isfinite(multiplier) and multiplier > 0):
         raise ValueError(f"node {name!r}: multiplier must be positive, got {multiplier}")
     return float(multiplier)
+
+
+def _check_n_data(name: str, n_data: Any) -> int | None:
+    if n_data is None:
+        return None
+    if isinstance(n_data, bool) or not isinstance(n_data, (int, np.integer)):
+        raise TypeError(f"node {name!r}: n_data must be an int, got {n_data!r}")
+    if n_data < 1:
+        raise ValueError(f"node {name!r}: n_data must be positive, got {n_data}")
+    return int(n_data)

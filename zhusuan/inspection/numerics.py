@@ -23,6 +23,7 @@ from zhusuan.inspection.tracing import (
     trace,
     vars_in,
 )
+from zhusuan.variational.auto.joint import JointPart
 from zhusuan.variational.base import VariationalObjective
 
 
@@ -185,6 +186,8 @@ def _parts_of(traced: Traced, role: str) -> Iterator[_Part]:
             yield _Part(name, text, parameter.value, parameter.constraint)
         what = "observed value" if node.is_observed() else "value"
         yield _Part(name, begin + what, node.tensor)
+        if isinstance(node.dist, JointPart):
+            continue  # it has no density of its own
         yield _Part(name, begin + "log-probability", node.log_prob())
 
 

@@ -11,6 +11,7 @@ from zhusuan._tensor import Shape, broadcast_shapes, shape_of
 from zhusuan.framework.bn import check_aligned
 from zhusuan.framework.stochastic_tensor import StochasticTensor
 from zhusuan.inspection.tracing import Traced, in_order, shape_in, trace
+from zhusuan.variational.auto.joint import JointPart
 
 
 class ShapeRow(NamedTuple):
@@ -23,9 +24,10 @@ class ShapeRow(NamedTuple):
     :param batch: ``batch_shape`` of the distribution, None where there is none.
     :param value: shape of the value, None for what is no array.
     :param log_prob: shape of the log-probability after all reductions, None where there is none.
-    :param reduced: what is done to the log-probability, such as ``'group 1'``, ``'mean [0]'``.
-    :param scale: factor of the log-probability, the node's ``multiplier``; None where there is
-        none.
+    :param reduced: what is done to the log-probability, such as ``'group 1'``, ``'mean [0]'``,
+        ``'n_data 506'``.
+    :param scale: factor of each datum's log-probability, the node's ``multiplier`` times
+        ``n_data`` / size of the minibatch; None where there is none.
     :param problem: what is wrong with the node, '' for nothing.
     """
 
@@ -113,7 +115,8 @@ def trace_shapes(model: Any, observed: Mapping[str, Any] | None = None) -> Shape
     This is the first thing to look at when log-probabilities do not align: a node that clashes
     with the others is marked with ``!``, and a model that fails is shown up to the node where
     it stopped. Next to the shapes stand the reductions and the scale, the factor that makes up
-    for a minibatch (the node's ``multiplier``), since a forgotten one raises no error.
+    for a minibatch (the node's ``multiplier``, or ``n_data`` over the size of the minibatch),
+    since a forgotten one raises no error.
 
     Random numbers are taken from a copy of the stream, and a net in class style keeps its last
     run. Values are not validated, so broken ones do not stop it.
@@ -144,14 +147,16 @@ def trace_shapes(model: Any, observed: Mapping[str, Any] | None = None) -> Shape
 
 
 def _node_row(node: StochasticTensor) -> ShapeRow:
-    log_prob, problem = None, ""
+    log_prob, problem, scale = None, "", node._multiplier or 1.0
     try:
-        log_prob = shape_of(node.log_prob())
+        log_prob, scale = shape_of(node.log_prob()), node.scale()
     except (ValueError, RuntimeError, NotImplementedError) as error:
-        problem = f"its log-probability fails, {type(error).__name__}: {error}"
+        if not isinstance(node.dist, JointPart):  # which has no density of its own
+            problem = f"its log-probability fails, {type(error).__name__}: {error}"
     reduced = [f"group {node.dist.group_ndims}"] if node.dist.group_ndims else []
     for what, dims in (("mean", node._mean_dims), ("sum", node._sum_dims)):
         reduced += [f"{what} {list(dims)}"] if dims else []
+    reduced += [f"n_data {node._n_data}"] if node._n_data else []
     return ShapeRow(
         node.name,
         "observed" if node.is_observed() else "latent",
@@ -160,7 +165,7 @@ def _node_row(node: StochasticTensor) -> ShapeRow:
         node.shape,
         log_prob,
         ", ".join(reduced),
-        1.0 if node._multiplier is None else node._multiplier,
+        scale,
         problem,
     )
 

@@ -14,9 +14,9 @@ def closed_form_kl(posterior: StochasticTensor, prior: StochasticTensor) -> Var 
 
     Given its parents, :math:`\mathrm{KL}(q(z \mid \cdot) \,\|\, p(z \mid \cdot))` is exact; where
     the parents are drawn, their draws are what is left of chance. The reductions of the nodes
-    (``group_ndims``, ``reduce_mean_dims``, ``reduce_sum_dims``, ``multiplier``) apply to it as to
-    the log-probabilities. They must be alike in both nodes: otherwise the sampled term is no
-    KL divergence, and None comes back.
+    (``group_ndims``, ``reduce_mean_dims``, ``reduce_sum_dims``, ``multiplier``, ``n_data``) apply
+    to it as to the log-probabilities. They must be alike in both nodes: otherwise the sampled term
+    is no KL divergence, and None comes back.
 
     :param posterior: the node of q, drawn.
     :param prior: the node of p of that name; its parameters must not be made from its own value.
@@ -29,6 +29,7 @@ def closed_form_kl(posterior: StochasticTensor, prior: StochasticTensor) -> Var 
         and posterior._mean_dims == prior._mean_dims
         and posterior._sum_dims == prior._sum_dims
         and posterior._multiplier == prior._multiplier
+        and posterior._n_data == prior._n_data
     )
     if not (alike and has_kl(q, p)):
         return None

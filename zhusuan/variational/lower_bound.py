@@ -172,15 +172,15 @@ class LowerBound:
         if self._kl_weight == 1.0 and not self._free_bits and not self._analytic_kl:
             return difference(self._nets.log_p(), self._log_q(scored))
         nets = self._nets
-        if any(net is not None and net._run.joint is not None for net in (nets.p, nets.q)):
+        if nets.p._run.joint is not None:
             raise ValueError(
                 "kl_weight, free_bits and analytic_kl need the log-probability of each node, "
-                "but one of the nets has a log_joint of its own"
+                "but the generator has a log_joint of its own"
             )
         nodes = nets.p.nodes
         terms = {n: node.log_prob() for n, node in nodes.items() if n not in nets.draws}
-        for name in nets.draws:
-            terms[name] = self._negative_kl(name, name in scored)
+        for names in nets.parts():
+            terms[names[0]] = self._negative_kl(names, names[0] in scored)
         check_aligned(nodes, {name: shape_of(term) for name, term in terms.items()})
         return sum_of(terms.values())
 
@@ -191,16 +191,17 @@ class LowerBound:
         others = [name for name in self._nets.draws if name not in scored]
         return self._nets.log_q(others) + fixed if others else fixed
 
-    def _negative_kl(self, name: str, is_scored: bool) -> Var:
-        prior, posterior = self._nets.p.nodes[name], self._nets.posterior.get(name)
+    def _negative_kl(self, names: list[str], is_scored: bool) -> Var:
+        nodes, posterior = self._nets.p.nodes, self._nets.posterior.get(names[0])
         closed = None
-        if self._analytic_kl and posterior is not None:
-            closed = closed_form_kl(posterior, prior)
+        if self._analytic_kl and posterior is not None and not self._nets.is_joint:
+            closed = closed_form_kl(posterior, nodes[names[0]])
         if closed is not None:
             negative_kl = -closed
         else:
-            log_q = self._nets.log_q([name])
-            negative_kl = difference(prior.log_prob(), log_q.detach() if is_scored else log_q)
+            log_q = self._nets.log_q(names)
+            log_prior = sum_of(nodes[name].log_prob() for name in names)
+            negative_kl = difference(log_prior, log_q.detach() if is_scored else log_q)
         if self._free_bits:
             negative_kl = with_floor(negative_kl, self._free_bits)
         if self._kl_weight != 1.0:

@@ -57,6 +57,15 @@ class BothNets:
         nodes = {} if self.q is None else self.q.nodes
         return {name: node for name, node in nodes.items() if not node.is_observed()}
 
+    @property
+    def is_joint(self) -> bool:
+        """Whether q has one log-density for all its latents, in place of one for each node."""
+        return self.q is not None and self.q._run.joint is not None
+
+    def parts(self) -> list[list[str]]:
+        """Return the names of the latents in the groups for which log q can be told."""
+        return [list(self.draws)] if self.is_joint else [[name] for name in self.draws]
+
     def log_p(self) -> Var:
         """Return the log joint of the generator."""
         return self.p.log_joint()
@@ -70,7 +79,7 @@ class BothNets:
         :param names: of the latents to sum over; by default all.
         """
         names = list(self.draws) if names is None else [n for n in self.draws if n in names]
-        if self.q is not None and self.q._run.joint is not None:
+        if self.q is not None and self.is_joint:
             if len(names) < len(self.draws):
                 raise ValueError(
                     "the variational net has a log_joint of its own, which has no parts: its "
@@ -150,7 +159,7 @@ class BothNets:
         nodes = self.posterior
         with judged_together():
             p = meta_bn({**observed, **fixed})
-        if len(nodes) == 1:
+        if len(nodes) == 1 and not self.is_joint:
             (name,) = nodes
             return fixed, p.log_joint(), nodes[name].log_prob(fixed[name])
         if type(variational) is BayesianNet or not nodes:
@@ -160,6 +169,8 @@ class BothNets:
             )
         with judged_together():
             q = variational({**observed, **fixed})
+        if self.is_joint:
+            return fixed, p.log_joint(), q.log_joint()
         terms = [q.nodes[name].log_prob() for name in nodes]
         return fixed, p.log_joint(), sum_of(terms)
 

@@ -120,6 +120,9 @@ class ReweightedWakeSleep(VariationalObjective):
                 f"generator does not dream of; its nodes are {sorted(dreamt)}"
             )
         latents = [name for name in q.nodes if name not in data]
+        if q._run.joint is not None:  # one density for all latents
+            cost = -q.log_joint()
+            return mean_all(cost) if reduce_mean else cost
         terms = {name: q.nodes[name].log_prob() for name in latents}
         check_aligned(q.nodes, {name: shape_of(term) for name, term in terms.items()})
         cost = -sum_of(terms.values())
