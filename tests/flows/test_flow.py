@@ -308,6 +308,25 @@ def test_not_reparameterised_draws_carry_no_gradient_but_log_prob_does():
         assert a.numpy().any()
 
 
+@pytest.mark.parametrize("trained", [False, True], ids=["Exp", "IAF"])
+@pytest.mark.parametrize("how", ["no_grad", "stop_grad"])
+def test_a_draw_without_gradient_is_a_constant(how, trained):
+    """The gradient of its log-density is that at a leaf of the same value."""
+    transform, mean = iaf() if trained else zt.Exp(), jt.array(MEAN.astype("float32"))
+    flow = Flow(zd.Normal(mean, std=1.0), transform)
+    if how == "no_grad":
+        with jt.no_grad():
+            draw = flow.sample(2)
+    else:
+        draw = flow.sample(2).stop_grad()
+    targets = [mean, *transform.parameters()]
+    got = jt.grad(flow.log_prob(draw).sum(), targets)
+    want = jt.grad(flow.log_prob(jt.array(draw.numpy())).sum(), targets)
+    for a, b in zip(got, want):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-5)
+        assert a.numpy().any()
+
+
 def test_context_conditions_the_flow():
     transform = iaf(context_size=2)
     context = jt.array(np.array([[0.5, -1.0], [2.0, 0.3], [0.0, 0.0]], "float32"))

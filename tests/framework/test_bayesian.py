@@ -188,7 +188,7 @@ def gradients(model, x, given):
         ((K,), ()),
         ((K,), (K,)),
         pytest.param((2, K), (), marks=pytest.mark.slow),
-        ((2, K), (K,)),
+        pytest.param((2, K), (K,), marks=pytest.mark.slow),
     ],
     ids=str,
 )

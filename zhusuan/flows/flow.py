@@ -14,7 +14,8 @@ import jittor as jt
 from zhusuan._tensor import Shape, Var, shape_of, sum_dims
 from zhusuan.distributions.base import Distribution, Options
 from zhusuan.distributions.constraints import Constraint, Interval
-from zhusuan.transforms.base import Transform, sum_events
+from zhusuan.transforms._events import sum_events
+from zhusuan.transforms.base import Transform
 from zhusuan.transforms.simple import Identity
 
 if TYPE_CHECKING:
@@ -145,9 +146,17 @@ class Flow(Distribution):
             return None
         if origin.versions != self._versions():
             return None
-        # Of a transform with parameters, the path derivative needs the inverse that holds them
-        # fixed; the latent that is kept belongs to the one that moves with them.
-        return None if self._path_only and self._is_trained() else origin
+        if jt.flags.no_grad:
+            return origin
+        # A draw made under no_grad, or stopped, is a constant: not so the z that f takes to it
+        # when parameters of f move. The path derivative holds those parameters fixed, unlike the
+        # z that is kept. Without parameters, z is the same whatever moves.
+        is_constant = given.is_stop_grad()
+        if self._is_trained():
+            return None if self._path_only or is_constant else origin
+        if not is_constant:
+            return origin
+        return origin._replace(latent=origin.latent.detach(), log_det=origin.log_det.detach())
 
     def _versions(self) -> tuple[int, ...]:
         """Return what changes when a Var of the transform or the context does."""

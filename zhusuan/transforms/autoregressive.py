@@ -10,7 +10,8 @@ from jittor import nn
 
 from zhusuan import special
 from zhusuan._tensor import Shape, Var, broadcast_shapes, scalar, shape_of
-from zhusuan.transforms.base import Transform, sum_events
+from zhusuan.transforms._events import sum_events
+from zhusuan.transforms.base import Transform
 
 Update = Callable[[Var, Var, Var], Var]
 

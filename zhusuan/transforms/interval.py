@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
-from zhusuan._tensor import Shape, Var, scalar
+from zhusuan._tensor import Shape, Var
 from zhusuan.distributions import constraints
 from zhusuan.distributions.constraints import Constraint
 from zhusuan.distributions.validation import check_values
 from zhusuan.formula import Formula
-from zhusuan.transforms._parameters import check_fits, parameter
+from zhusuan.transforms._parameters import (
+    at,
+    check_fits,
+    describe,
+    is_number,
+    number,
+    parameter,
+)
 from zhusuan.transforms.base import Transform
 
 # A value that rounding, overflow or underflow would put onto a bound is the nearest number
@@ -98,8 +104,15 @@ class Interval(Transform):
         super().__init__()
         self._low = parameter(low, f"{self._name}: low")
         self._high = parameter(high, f"{self._name}: high")
-        above = constraints.Interval("greater than low", lower=self._low, open_upper=False)
-        check_values(f"{self._name}: high", self._high, above)
+        if is_number(low) and is_number(high):
+            if not low < high:
+                raise ValueError(
+                    f"{self._name}: high must be greater than low, got {low} and {high}"
+                )
+        else:
+            above = constraints.Interval("greater than low", lower=self._low, open_upper=False)
+            # One of the two is a Var: a number is converted to go with it.
+            check_values(f"{self._name}: high", at(self._high, self._low), above)
 
     @property
     def codomain(self) -> Constraint:  # type: ignore[override]
@@ -107,19 +120,22 @@ class Interval(Transform):
         return constraints.Interval("in (low, high)", self._low, self._high)
 
     def _forward(self, x: Var) -> Var:
-        return _forward(x, self._low, self._high, _is_single(str(x.dtype)))
+        return _forward(x, *self._bounds(x), number(float(str(x.dtype) == "float32"), "float32"))
 
     def _inverse(self, y: Var) -> Var:
-        return _inverse(y, self._low, self._high)
+        return _inverse(y, *self._bounds(y))
 
     def _log_det(self, x: Var, y: Var) -> Var:
-        return _log_det(x, self._low, self._high)
+        return _log_det(x, *self._bounds(x))
+
+    def _bounds(self, x: Var) -> tuple[Var, Var]:
+        return at(self._low, x), at(self._high, x)
 
     def _check_batch(self, shape: Shape) -> None:
         check_fits(self._name, shape, low=self._low, high=self._high)
 
     def _describe(self) -> str:
-        return f"low {list(self._low.shape)}, high {list(self._high.shape)}"
+        return f"low {describe(self._low)}, high {describe(self._high)}"
 
 
 class GreaterThan(Interval):
@@ -164,8 +180,3 @@ class Sigmoid(Interval):
 
     def _describe(self) -> str:
         return ""
-
-
-@functools.lru_cache(maxsize=2)
-def _is_single(dtype: str) -> Var:
-    return scalar(float(dtype == "float32")).stop_grad()

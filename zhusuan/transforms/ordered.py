@@ -5,8 +5,9 @@ from __future__ import annotations
 import jittor as jt
 
 from zhusuan._tensor import Var
+from zhusuan.transforms._events import no_change
 from zhusuan.transforms._triangles import batch_of, flat, sums_before, unflat
-from zhusuan.transforms.base import Transform, no_change
+from zhusuan.transforms.base import Transform
 
 
 class Ordered(Transform):

@@ -9,7 +9,8 @@ import jittor as jt
 import numpy as np
 
 from zhusuan._tensor import Shape, Var, shape_of
-from zhusuan.transforms.base import Transform, no_change
+from zhusuan.transforms._events import no_change
+from zhusuan.transforms.base import Transform
 
 
 class Permutation(Transform):

@@ -9,6 +9,7 @@ import jittor as jt
 
 from zhusuan.distributions import constraints
 from zhusuan.distributions.constraints import Constraint
+from zhusuan.distributions.validation import validation
 from zhusuan.transforms.base import Transform
 from zhusuan.transforms.correlation import CorrelationCholesky
 from zhusuan.transforms.interval import Exp, Interval, Sigmoid
@@ -95,7 +96,8 @@ def _interval(constraint: Any) -> Transform:
             return Exp()
         if (low, high) == (0.0, 1.0):
             return Sigmoid()
-    return Interval(low, high)
+    with validation(False):  # the distribution has looked at its bounds
+        return Interval(low, high)
 
 
 @register_transform(constraints.simplex)

@@ -9,7 +9,8 @@ from jittor import nn
 
 from zhusuan._tensor import Shape, Var
 from zhusuan.distributions.constraints import Constraint
-from zhusuan.transforms.base import Transform, sum_events
+from zhusuan.transforms._events import sum_events
+from zhusuan.transforms.base import Transform
 
 
 class Sequential(Transform):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jittor as jt
@@ -10,8 +11,9 @@ import numpy as np
 from zhusuan._tensor import Shape, Var, shape_of
 from zhusuan.distributions.constraints import Constraint
 from zhusuan.distributions.validation import check_values
-from zhusuan.transforms._parameters import check_fits, parameter
-from zhusuan.transforms.base import Transform, no_change
+from zhusuan.transforms._events import no_change
+from zhusuan.transforms._parameters import at, check_fits, describe, is_number, parameter
+from zhusuan.transforms.base import Transform
 
 
 class Identity(Transform):
@@ -44,22 +46,25 @@ class Affine(Transform):
         super().__init__()
         self._loc = parameter(loc, "Affine: loc")
         self._scale = parameter(scale, "Affine: scale")
-        check_values("Affine: scale", self._scale, _not_zero)
+        if not is_number(scale):
+            check_values("Affine: scale", self._scale, _not_zero)
+        elif scale == 0 or not math.isfinite(scale):
+            raise ValueError(f"Affine: scale must be {_not_zero.name}, got {scale}")
 
     def _forward(self, x: Var) -> Var:
-        return self._loc + self._scale * x
+        return at(self._loc, x) + at(self._scale, x) * x
 
     def _inverse(self, y: Var) -> Var:
-        return (y - self._loc) / self._scale
+        return (y - at(self._loc, y)) / at(self._scale, y)
 
     def _log_det(self, x: Var, y: Var) -> Var:
-        return jt.log(jt.abs(self._scale)).broadcast(list(shape_of(x)))
+        return jt.log(jt.abs(at(self._scale, x))).broadcast(list(shape_of(x)))
 
     def _check_batch(self, shape: Shape) -> None:
         check_fits(self._name, shape, loc=self._loc, scale=self._scale)
 
     def _describe(self) -> str:
-        return f"loc {list(self._loc.shape)}, scale {list(self._scale.shape)}"
+        return f"loc {describe(self._loc)}, scale {describe(self._scale)}"
 
 
 class _NotZero(Constraint):

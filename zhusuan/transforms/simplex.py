@@ -10,8 +10,9 @@ import numpy as np
 from zhusuan import special
 from zhusuan._tensor import Shape, Var, constant, sum_dims
 from zhusuan.distributions import constraints
+from zhusuan.transforms._events import no_change
 from zhusuan.transforms._triangles import batch_of, flat, sums_after, sums_before, unflat
-from zhusuan.transforms.base import Transform, no_change
+from zhusuan.transforms.base import Transform
 
 
 class LogStickBreaking(Transform):

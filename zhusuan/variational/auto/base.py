@@ -14,8 +14,8 @@ from zhusuan.distributions.base import Distribution
 from zhusuan.distributions.validation import validated_together
 from zhusuan.framework.bn import BayesianNet
 from zhusuan.framework.judging import raise_unread
+from zhusuan.framework.latents import Model, find_latents
 from zhusuan.framework.reuse import LoadsChecked, name_net
-from zhusuan.variational.auto.latents import Model, find_latents
 from zhusuan.variational.auto.starts import Init, starting_point
 
 
@@ -32,7 +32,7 @@ class AutoGuide(LoadsChecked):
     Bounds of a support are those of the run that built the guide.
 
     **Writing a family.** Make the parameters in ``__init__``, after ``super().__init__``, from
-    ``self._start``, the first value of :math:`u`; write :meth:`_vector` and :meth:`_add_nodes`.
+    ``self._start``, the first value of :math:`u`; write ``_vector`` and ``_add_nodes``.
 
     :param model: callable from a dict of observations to a
         :class:`~zhusuan.framework.bn.BayesianNet`.

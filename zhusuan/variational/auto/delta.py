@@ -11,8 +11,8 @@ from zhusuan._tensor import shape_of
 from zhusuan.distributions import delta
 from zhusuan.distributions.base import Distribution
 from zhusuan.framework.bn import BayesianNet
+from zhusuan.framework.latents import Latent, Model
 from zhusuan.variational.auto.base import AutoGuide
-from zhusuan.variational.auto.latents import Latent, Model
 from zhusuan.variational.auto.starts import Init
 
 

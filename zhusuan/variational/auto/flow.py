@@ -11,13 +11,13 @@ import numpy as np
 from zhusuan.distributions.base import Distribution
 from zhusuan.distributions.normal import Normal
 from zhusuan.flows.flow import Flow
+from zhusuan.framework.latents import Model
 from zhusuan.transforms.autoregressive import InverseAutoregressive
 from zhusuan.transforms.made import MADE
 from zhusuan.transforms.sequential import Sequential
 from zhusuan.transforms.simple import Affine
 from zhusuan.variational.auto.base import log_scale
 from zhusuan.variational.auto.joint import JointGuide
-from zhusuan.variational.auto.latents import Model
 from zhusuan.variational.auto.starts import Init
 
 # Of a quantile between 0.05 and 0.95: a standard error of at most 0.02 standard deviations.

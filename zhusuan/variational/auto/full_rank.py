@@ -12,10 +12,10 @@ from zhusuan import linalg
 from zhusuan._tensor import Var
 from zhusuan.distributions.base import Distribution
 from zhusuan.distributions.multivariate_normal_cholesky import MultivariateNormalCholesky
+from zhusuan.framework.latents import Model
 from zhusuan.variational.auto.base import log_scale
 from zhusuan.variational.auto.gaussian import GaussianGuide
 from zhusuan.variational.auto.joint import JointGuide
-from zhusuan.variational.auto.latents import Model
 from zhusuan.variational.auto.starts import Init
 
 

@@ -19,7 +19,7 @@ class GaussianGuide(AutoGuide):
     coordinates of a simplex, a Cholesky factor or a matrix make their elements together: there the
     quantiles go through the map coordinate by coordinate, and give a point on the support that is
     in the middle, or at the side, of the fit; for quantiles of one element take draws,
-    :meth:`sample`.
+    ``guide.sample(n)``.
     """
 
     loc: Var

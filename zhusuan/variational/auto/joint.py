@@ -10,8 +10,8 @@ from zhusuan._tensor import Shape, Var, broadcast_shapes, shape_of
 from zhusuan.distributions import constraints
 from zhusuan.distributions.base import Distribution
 from zhusuan.framework.bn import BayesianNet
+from zhusuan.framework.latents import Latent
 from zhusuan.variational.auto.base import AutoGuide
-from zhusuan.variational.auto.latents import Latent
 from zhusuan.variational.nets import sum_of
 
 

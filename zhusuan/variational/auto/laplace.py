@@ -10,10 +10,10 @@ import jittor as jt
 import numpy as np
 
 from zhusuan._tensor import Var
+from zhusuan.framework.latents import Model, run_at, sum_to_lead
 from zhusuan.variational.auto.curvature import hessian_by_autodiff, hessian_by_differences
 from zhusuan.variational.auto.delta import Delta
 from zhusuan.variational.auto.full_rank import FullRank
-from zhusuan.variational.auto.latents import Model, run_at, sum_to_lead
 from zhusuan.variational.auto.starts import Init
 
 # A Newton step of more than this many standard deviations means that the mode is elsewhere.

@@ -12,10 +12,10 @@ import numpy as np
 from zhusuan import random
 from zhusuan.distributions.base import Distribution
 from zhusuan.distributions.low_rank_multivariate_normal import LowRankMultivariateNormal
+from zhusuan.framework.latents import Model
 from zhusuan.variational.auto.base import log_scale
 from zhusuan.variational.auto.gaussian import GaussianGuide
 from zhusuan.variational.auto.joint import JointGuide
-from zhusuan.variational.auto.latents import Model
 from zhusuan.variational.auto.starts import Init
 
 # Columns that begin at 0 stay there: the covariance has no slope in them. Small ones move at once.

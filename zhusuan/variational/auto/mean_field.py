@@ -11,9 +11,9 @@ from zhusuan.distributions.base import Distribution
 from zhusuan.distributions.normal import Normal
 from zhusuan.flows.flow import Flow
 from zhusuan.framework.bn import BayesianNet
+from zhusuan.framework.latents import Latent, Model
 from zhusuan.variational.auto.base import log_scale
 from zhusuan.variational.auto.gaussian import GaussianGuide
-from zhusuan.variational.auto.latents import Latent, Model
 from zhusuan.variational.auto.starts import Init
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from zhusuan import random
 from zhusuan._tensor import Shape, as_var, host_view, shape_of
+from zhusuan.framework.latents import Latent, Model, run_at, run_prior
 from zhusuan.framework.stochastic_tensor import StochasticTensor
-from zhusuan.variational.auto.latents import Latent, Model, run_at, run_prior
 
 Init = Union[str, Mapping[str, Any], Callable[[StochasticTensor], Any]]
 

@@ -75,19 +75,31 @@ class Latent:
 
         :param vector: the coordinates of all latents, shape [..., D].
         """
-        free = self.part(vector)
-        return free if self.is_real else self.transform.forward(free)
+        return self.from_free(self.part(vector))
 
     def value_and_log_det(self, vector: Var) -> tuple[Var, Var | None]:
         r"""Return its value, and :math:`\log|\det|` of the transform there, shape [...] or [1].
 
         :param vector: the coordinates of all latents, shape [..., D].
         """
-        free = self.part(vector)
+        return self.from_free_and_log_det(self.part(vector))
+
+    def from_free(self, free: Var) -> Var:
+        """Return its value on the support, of shape ``[...] + shape``.
+
+        :param free: its coordinates, shape ``[...] + free_shape``.
+        """
+        return free if self.is_real else self.transform.forward(free)
+
+    def from_free_and_log_det(self, free: Var) -> tuple[Var, Var | None]:
+        r"""Return its value, and :math:`\log|\det|` of the transform there, shape [...] or [1].
+
+        :param free: its coordinates, shape ``[...] + free_shape``.
+        """
         if self.is_real:
             return free, None
         value, log_det = self.transform.forward_and_log_det(free)
-        return value, sum_to_lead(log_det, len(vector.shape) - 1)
+        return value, sum_to_lead(log_det, len(free.shape) - len(self.free_shape))
 
     def free(self, value: Any) -> Var:
         """Return the coordinates of a value, of shape ``[...] + free_shape``.
@@ -137,60 +149,60 @@ def run_prior(model: Model, observed: Mapping[str, Any]) -> BayesianNet:
 
 
 def find_latents(
-    guide: str, model: Model, observed: Mapping[str, Any], names: Sequence[str] | None
+    who: str, model: Model, observed: Mapping[str, Any], names: Sequence[str] | None
 ) -> tuple[Latent, ...]:
     """Return the latent nodes of a model, in the order of a run.
 
-    :param guide: name of the variational family, for messages.
+    :param who: name of the guide or the sampler that asks, for messages.
     :param model: callable from a dict of observations to a BayesianNet.
     :param observed: name -> value of the observed nodes and inputs.
     :param names: of the nodes that are wanted; None for all.
-    :raises ValueError: if there is none, a name is unknown, or a node can't be made of normal
-        variables; the message names it.
+    :raises ValueError: if there is none, a name is unknown, or a node can't be made of real
+        coordinates; the message names it.
     """
     net = run_prior(model, observed)
     nodes = {name: node for name, node in net.nodes.items() if not node.is_observed()}
     if not nodes:
         raise ValueError(
-            f"{guide}: the model has no latent node: its nodes are {sorted(net.nodes)}, observed "
+            f"{who}: the model has no latent node: its nodes are {sorted(net.nodes)}, observed "
             f"are {sorted(observed)}"
         )
     if names is not None:
         unknown = sorted(set(names) - set(nodes))
         if unknown:
             raise ValueError(
-                f"{guide}: latents={list(names)}, but {unknown[0]!r} is no latent node of the "
+                f"{who}: latents={list(names)}, but {unknown[0]!r} is no latent node of the "
                 f"model; those are {sorted(nodes)}"
             )
         nodes = {name: node for name, node in nodes.items() if name in names}
-    supports = {name: _constant_support(guide, name, node) for name, node in nodes.items()}
+    supports = {name: _constant_support(who, name, node) for name, node in nodes.items()}
     if any(_bounds(node.dist.support) for node in nodes.values()):
         again = run_prior(model, observed).nodes
         for name in nodes:
-            _check_same_bounds(guide, name, supports[name], again[name].dist.support)
+            _check_same_bounds(who, name, supports[name], again[name].dist.support)
     latents: list[Latent] = []
     for name, node in nodes.items():
         start = latents[-1].stop if latents else 0
-        latents.append(_latent(guide, name, node, supports[name], start))
+        latents.append(_latent(who, name, node, supports[name], start))
     return tuple(latents)
 
 
 def _latent(
-    guide: str, name: str, node: StochasticTensor, support: Constraint, start: int
+    who: str, name: str, node: StochasticTensor, support: Constraint, start: int
 ) -> Latent:
     dist = node.dist
     shape = dist.sample_shape()
     if node.shape != shape:
         raise ValueError(
-            f"{guide}: node {name!r} of the model draws particles itself, shape "
-            f"{list(node.shape)} in place of {list(shape)}: build the model without n_samples and "
-            f"give it to the guide, {guide}(model, observed, n_samples=...)"
+            f"{who}: node {name!r} of the model draws particles itself, shape "
+            f"{list(node.shape)} in place of {list(shape)}: build the model without n_samples; "
+            f"how many there are is for {who} to say"
         )
     try:
         transform = transform_to(support)
         free_shape = shape if is_real(support) else tuple(transform.inverse_shape(shape))
     except (NotImplementedError, TypeError, ValueError) as error:
-        raise ValueError(f"{guide}: node {name!r} ({dist!r}): {error}") from error
+        raise ValueError(f"{who}: node {name!r} ({dist!r}): {error}") from error
     return Latent(
         name,
         shape,
@@ -208,14 +220,14 @@ def _latent(
     )
 
 
-def _constant_support(guide: str, name: str, node: StochasticTensor) -> Constraint:
+def _constant_support(who: str, name: str, node: StochasticTensor) -> Constraint:
     """Return the support with bounds that lead to no parameter of the model."""
     dist = node.dist
     if not dist.is_continuous or getattr(dist.support, "integer", False):
         raise ValueError(
-            f"{guide}: node {name!r} ({dist!r}) has a discrete support, {dist.support.name}, which "
-            "normal variables can't be mapped to: sum it out of the model, observe it, or leave "
-            "it out with latents=[...] and draw it in a net of your own"
+            f"{who}: node {name!r} ({dist!r}) has a discrete support, {dist.support.name}, which "
+            "no transform leads to from the real numbers: sum it out of the model or observe it; a "
+            "guide can leave it to a net of your own, latents=[...]"
         )
     bounds = _bounds(dist.support)
     if not bounds:
@@ -231,13 +243,13 @@ def _bounds(support: Constraint) -> dict[str, Var]:
     return {side: bound for side, bound in sides.items() if isinstance(bound, jt.Var)}
 
 
-def _check_same_bounds(guide: str, name: str, first: Constraint, second: Constraint) -> None:
+def _check_same_bounds(who: str, name: str, first: Constraint, second: Constraint) -> None:
     one, other = _bounds(first), _bounds(second)
     for side in one:
         a, b = host_view(one[side]), host_view(other[side])
         if not np.array_equal(a, b):
             raise ValueError(
-                f"{guide}: the {side} bound of node {name!r} depends on other latent nodes "
+                f"{who}: the {side} bound of node {name!r} depends on other latent nodes "
                 f"({a.flat[0]:g} in one run of the model, {b.flat[0]:g} in the next): write the "
                 "node as a shifted and scaled one of constant support"
             )
