@@ -42,11 +42,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import zhusuan as zs  # isort: skip  (before jittor, which it prepares)
 import jittor as jt
 import numpy as np
+from common.exact_gp import ExactGP
 from common.files import atomic_file
 from common.images import save_curves
 from common.mnist import batches
+from common.options import positive
 from common.results import ResultDir, ResultError
-from common.uci import DataError, load_uci, splits, standardise
+from common.uci import DataError, Regression, load_uci, splits, standardise
 from jittor import nn
 from matplotlib.figure import Figure
 from tqdm import tqdm
@@ -212,40 +214,10 @@ def fit(
     return model, posterior, history
 
 
-class ExactGP:
-    """The same process without inducing points, for few data; in NumPy.
-
-    Rasmussen and Williams 2006, algorithm 2.1.
-
-    :param model: a trained net, whose kernel and noise are taken.
-    :param x: inputs, ``[n, d]``.
-    :param y: targets, ``[n]``.
-    """
-
-    def __init__(self, model: Model, x: np.ndarray, y: np.ndarray) -> None:
-        self._s2 = math.exp(2.0 * model.gp.log_s.item())
-        self._scale = np.exp(-model.gp.log_lengthscale.numpy().astype(np.float64))
-        self._x, self._y = x, y
-        noise = math.exp(2.0 * model.log_noise.item())
-        self._lower = np.linalg.cholesky(self._covariance(x, x) + noise * np.eye(len(x)))
-        self._white = np.linalg.solve(self._lower, y)
-
-    @property
-    def log_evidence(self) -> float:
-        """The log marginal likelihood of the targets."""
-        log_det = np.log(np.diag(self._lower)).sum()
-        return float(
-            -0.5 * (self._white**2).sum() - log_det - 0.5 * len(self._y) * math.log(2.0 * math.pi)
-        )
-
-    def predict(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and variance of f at inputs ``[n, d]``."""
-        a = np.linalg.solve(self._lower, self._covariance(self._x, x))
-        return a.T @ self._white, self._s2 - (a**2).sum(0)
-
-    def _covariance(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        apart = (a * self._scale)[:, None] - (b * self._scale)[None]
-        return self._s2 * np.exp(-0.5 * (apart**2).sum(-1))
+def exact_process(model: Model, x: np.ndarray, y: np.ndarray) -> ExactGP:
+    """Return the process without inducing points, with the scales that a net has learned."""
+    scales = model.gp.log_s, model.gp.log_lengthscale, model.log_noise
+    return ExactGP(*(np.exp(v.numpy().astype(np.float64)) for v in scales), x, y)
 
 
 def lower_bound(model: Model, posterior: Posterior, x: np.ndarray, y: np.ndarray) -> float:
@@ -269,7 +241,7 @@ def run_toy(results: ResultDir, args: argparse.Namespace) -> tuple[dict, list[fl
     x, y = toy_data()
     z = np.linspace(-3.0, 3.0, args.toy_inducing)[:, None]
     model, posterior, history = fit(x, y, z, args, "curve")
-    exact = ExactGP(model, x, y)
+    exact = exact_process(model, x, y)
     draw_toy(results.file("toy.png"), model, posterior, exact, x, y)
     figures = {
         "inducing_points": args.toy_inducing,
@@ -310,11 +282,8 @@ def draw_toy(
         figure.savefig(file, format="png")
 
 
-def run_regression(args: argparse.Namespace) -> tuple[dict, list[float]]:
-    """Fit the splits of a real data set; return the figures and the first split's bounds."""
-    data = load_uci(
-        "boston" if args.data_file is None else Path(args.data_file).stem, args.data_file
-    )
+def run_regression(data: Regression, args: argparse.Namespace) -> tuple[dict, list[float]]:
+    """Fit the splits of a data set; return the figures and the first split's bounds."""
     rows, curves = [], []
     for i, (train, test) in enumerate(splits(len(data.y), args.n_splits, args.seed)):
         part = standardise(data, train, test)
@@ -360,12 +329,16 @@ def make_parser() -> argparse.ArgumentParser:
         description="Sparse variational Gaussian process regression.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--epochs", type=int, default=500)
-    parser.add_argument("--batch-size", type=int, default=100)
-    parser.add_argument("--lr", type=float, default=2e-2, help="Adam's step size")
-    parser.add_argument("--inducing", type=int, default=100, help="inducing points, real data")
-    parser.add_argument("--toy-inducing", type=int, default=20, help="inducing points, curve")
-    parser.add_argument("--n-splits", type=int, default=5)
+    parser.add_argument("--epochs", type=positive(int), default=500)
+    parser.add_argument("--batch-size", type=positive(int), default=100)
+    parser.add_argument("--lr", type=positive(float), default=2e-2, help="Adam's step size")
+    parser.add_argument(
+        "--inducing", type=positive(int), default=100, help="inducing points, real data"
+    )
+    parser.add_argument(
+        "--toy-inducing", type=positive(int), default=20, help="inducing points, curve"
+    )
+    parser.add_argument("--n-splits", type=positive(int), default=5)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--data-file", help="text file of numbers, the target last")
     parser.add_argument("--result-dir", default="results/svgp")
@@ -381,11 +354,13 @@ def main(argv: list[str] | None = None) -> int:
     zs.set_seed(args.seed)
     try:
         results = ResultDir(args.result_dir)
-        toy, toy_history = run_toy(results, args)
-        real, real_history = run_regression(args)
+        name = "boston" if args.data_file is None else Path(args.data_file).stem
+        data = load_uci(name, args.data_file)
     except (DataError, ResultError) as error:
         print(f"svgp.py: {error}", file=sys.stderr)
         return 1
+    toy, toy_history = run_toy(results, args)
+    real, real_history = run_regression(data, args)
     curves = {"curve": toy_history, f"{real['data']}, split 1": real_history}
     save_curves(results.file("bound.png"), curves, "epoch", "lower bound (nats per datum)")
     results.write_json("metrics.json", {"arguments": vars(args), "curve": toy, "regression": real})

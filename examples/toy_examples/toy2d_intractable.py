@@ -32,6 +32,7 @@ import jittor as jt
 import numpy as np
 from common.files import atomic_file
 from common.images import save_curves
+from common.options import positive
 from common.results import ResultDir, ResultError
 from matplotlib.figure import Figure
 from tqdm import tqdm
@@ -193,9 +194,9 @@ def make_parser() -> argparse.ArgumentParser:
         description="Fit a funnel by a mean-field normal.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--epochs", type=int, default=40, help=f"of {STEPS} steps each")
-    parser.add_argument("--n-particles", type=int, default=100)
-    parser.add_argument("--lr", type=float, default=2e-2, help="Adam's step size")
+    parser.add_argument("--epochs", type=positive(int), default=40, help=f"of {STEPS} steps each")
+    parser.add_argument("--n-particles", type=positive(int), default=100)
+    parser.add_argument("--lr", type=positive(float), default=2e-2, help="Adam's step size")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--result-dir", default="results/toy2d_intractable")
     parser.add_argument("--smoke", action="store_true", help="two epochs, for CI")

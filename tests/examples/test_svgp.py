@@ -59,7 +59,7 @@ def test_with_the_data_as_inducing_points_the_bound_is_the_evidence(svgp, monkey
     # The script's own jitter leaves f a deviation of 0.004 given v, and the bound one of 0.05.
     monkeypatch.setattr(svgp, "JITTER", 1e-9)
     model, posterior, *_ = best_posterior(svgp, X)
-    evidence = svgp.ExactGP(model, X.astype(float), Y.astype(float)).log_evidence
+    evidence = svgp.exact_process(model, X, Y).log_evidence
     bound = zs.variational.elbo(model, {"x": X, "y": Y}, variational=posterior)
     print(evidence, bound.numpy())
     # What is left of the jitter makes 5e-4; the rest is float32, at terms near 100.
@@ -72,7 +72,7 @@ def test_with_the_data_as_inducing_points_the_bound_is_the_evidence(svgp, monkey
 
 def test_the_exact_process_agrees_with_scipy(svgp):
     model, _, *_ = best_posterior(svgp, X)
-    exact = svgp.ExactGP(model, X.astype(float), Y.astype(float))
+    exact = svgp.exact_process(model, X, Y)
     apart = (X[:, None].astype(float) - X[None]) / np.exp([-0.1, 0.4])
     k = np.exp(0.4) * np.exp(-0.5 * (apart**2).sum(-1))
     expected = stats.multivariate_normal(np.zeros(N), k + 0.09 * np.eye(N)).logpdf(Y)
@@ -90,7 +90,7 @@ def test_fewer_points_give_titsias_bound(svgp):
     # Titsias 2009, eq. 9.
     titsias = marginal.logpdf(Y) - (std**2).sum() / (2 * noise)
     found = [svgp.lower_bound(model, posterior, X, Y) for _ in range(3)]
-    exact = svgp.ExactGP(model, X.astype(float), Y.astype(float)).log_evidence
+    exact = svgp.exact_process(model, X, Y).log_evidence
     print(titsias, found, exact)
     assert titsias < exact - 1.0
     # 3000 draws of a bound with a standard deviation near 10.
@@ -101,6 +101,6 @@ def test_the_prediction_is_that_of_the_exact_process(svgp):
     model, posterior, *_ = best_posterior(svgp, X)
     inputs = np.float32(np.random.default_rng(1).uniform(-2, 2, (N, 2)))
     ours = posterior.predict(inputs)
-    theirs = svgp.ExactGP(model, X.astype(float), Y.astype(float)).predict(inputs)
+    theirs = svgp.exact_process(model, X, Y).predict(inputs)
     for mine, exact in zip(ours, theirs):
         np.testing.assert_allclose(mine, exact, atol=3e-3)
