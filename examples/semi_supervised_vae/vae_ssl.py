@@ -16,8 +16,11 @@ Leaves in the result folder:
     metrics.json                    the same as figures
     vae_ssl.npz                     the weights, for zs.load
 
-Run it with ``python examples/semi_supervised_vae/vae_ssl.py``. Expected with the defaults:
-EXPECTED
+Run it with ``python examples/semi_supervised_vae/vae_ssl.py``. Expected with the defaults (6
+epochs, about 5 minutes of one core): a test accuracy near 0.867, where the labels alone give
+0.766, and a test bound near -108.5 nats per image (0.8668, 0.7655 and -108.47 with seed 1, the only
+one tried). The accuracy still rises then: the paper's M2 came to 0.880, its network without
+unlabelled images to 0.742 (table 1).
 
 Kingma, Mohamed, Rezende and Welling 2014, Semi-supervised learning with deep generative models.
 """

@@ -14,8 +14,11 @@ cannot tell labels apart; here each particle has its own.
 
 Leaves in the result folder what vae_ssl.py leaves; loss.png shows the negative importance weighted
 bound. Run it with ``python examples/semi_supervised_vae/vae_ssl_adaptive_is.py``. Expected with
-the defaults:
-EXPECTED
+the defaults (5 epochs, about 5 minutes of one core): a test accuracy near 0.78, where the labels
+alone give 0.766, and an importance weighted bound near -117 nats per image on the test set (0.7811,
+0.7655 and -116.62 with seed 1, the only one tried; 0.7755 to 0.7881 after epochs 2 to 5). The gain
+is small beside that of vae_ssl.py. A likely reason, not tested: the classifier hears of the labels
+that it draws itself, and once it is sure of one it draws no other.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import zhusuan as zs  # isort: skip  (before jittor, which it prepares)
 import jittor as jt
+from common.options import positive
 from common.ssl_training import (
     EVERY_CLASS,
     N_CLASSES,
@@ -118,7 +122,6 @@ def build(args, labelled) -> SemiSupervised:
     # What is given is no part of q: with a label, only z is weighed.
     objective = zs.variational.ReweightedWakeSleep(generator, proposal, axis=0)
     optimizer = jt.optim.Adam(objective.parameters(), args.lr)
-
     steps = itertools.count()
 
     def step(x):
@@ -145,9 +148,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = make_parser(
         "Train a semi-supervised VAE on MNIST by adaptive importance sampling.",
         "results/vae_ssl_adaptive_is",
-        epochs=4,
+        epochs=5,
     )
-    parser.add_argument("--particles", type=int, default=10, help="draws of y and z per image")
+    parser.set_defaults(z_dim=5)  # ten particles do not go far in a space of many dimensions
+    parser.add_argument(
+        "--particles", type=positive(int), default=10, help="draws of y and z per image"
+    )
     parser.add_argument("--smoke", action="store_true", help="one tiny epoch, for CI")
     return run_script("vae_ssl_adaptive_is", build, parser.parse_args(argv))
 
