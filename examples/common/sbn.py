@@ -92,10 +92,10 @@ def make_sbn_parser(description: str, result_dir: str) -> argparse.ArgumentParse
     :param result_dir: default of the folder for results.
     """
     parser = make_parser(description, result_dir, path_derivative=False)
-    parser.set_defaults(epochs=8, batch_size=24, z_dim=200, binarize="dynamic")
+    parser.set_defaults(epochs=8, batch_size=24, z_dim=200, lr=1e-2, binarize="dynamic")
     parser.add_argument("--k", type=int, default=10, help="particles in the bound of training")
     parser.add_argument(
-        "--n-test-samples", type=int, default=500, help="particles in the estimate at the end"
+        "--n-test-samples", type=int, default=100, help="particles in the estimate at the end"
     )
     return parser
 

