@@ -67,7 +67,7 @@ def fit(
 
     * the loss and the weights are looked at after every step. Where one is NaN or infinite, the
       state before the step is put back, bit by bit, and the error names the node that is to blame,
-      by :func:`zhusuan.check_numerics`;
+      by :func:`~zhusuan.inspection.check_numerics`;
     * Ctrl-C ends training quietly: ``history.stopped`` is then ``'interrupted'``, and a step that
       was not finished is undone;
     * with ``patience``, the weights of the best epoch are put back at the end, whatever ended

@@ -118,8 +118,10 @@ class MultiSampleBound:
             )
         self._nets.check_score(scored, "vimco")
         self._check_full("vimco")
-        log_q = self._nets.log_q(scored)
         bound = self.tensor
+        if not is_learning():
+            return -bound
+        log_q = self._nets.log_q(scored)
         score = (self._signal() * log_q).sum(list(self._axis))
         return -with_value(bound, bound + score.reshape(list(shape_of(bound))))
 
