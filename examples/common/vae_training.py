@@ -39,7 +39,7 @@ class VAE(NamedTuple):
     """A model to train, as functions of images: Vars of shape ``[n, 784]``.
 
     :param step: makes a step of training on a batch; returns the loss of the batch, shape [1].
-    :param loss: returns the loss of a batch: the negative ELBO in nats per image, shape [1].
+    :param loss: returns the loss of a batch: a negative bound in nats per image, shape [1].
     :param reconstruct: returns the images as the model would paint them, pixels in [0, 1].
     :param sample: returns 64 images made from the prior.
     :param weights: the module whose parameters are saved.
@@ -149,7 +149,7 @@ def train(name: str, vae: VAE, data: MNIST, results: ResultDir, args: argparse.N
     history: list[dict] = []
     figures = {
         "arguments": {**vars(args), "cuda": bool(jt.flags.use_cuda)},
-        "unit": "negative ELBO in nats per image",
+        "unit": "negative bound of the log-likelihood in nats per image",
         "interrupted": False,
         "history": history,
     }
@@ -176,7 +176,7 @@ def train(name: str, vae: VAE, data: MNIST, results: ResultDir, args: argparse.N
     write_pictures(results.path, "", vae, pictured)
     if history:
         curves = {key: [row[key] for row in history] for key in ("train", "test")}
-        save_curves(results.path / "loss.png", curves, "epoch", "negative ELBO (nats per image)")
+        save_curves(results.path / "loss.png", curves, "epoch", "negative bound (nats per image)")
         if vae.finish is not None:
             figures.update(vae.finish(results, pictured, history))
     results.write_json("metrics.json", figures)
