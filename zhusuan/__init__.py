@@ -6,11 +6,13 @@ from zhusuan import runtime
 runtime.start()
 
 from zhusuan import (  # noqa: E402
+    diagnostics,
     distributions,
     evaluation,
     flows,
     framework,
     linalg,
+    mcmc,
     random,
     special,
     testing,
@@ -19,7 +21,7 @@ from zhusuan import (  # noqa: E402
 )
 from zhusuan._version import __version__  # noqa: E402
 from zhusuan.checkpoint import load, save  # noqa: E402
-from zhusuan.evaluation import is_loglikelihood  # noqa: E402
+from zhusuan.evaluation import AIS, is_loglikelihood  # noqa: E402
 from zhusuan.framework.bayesian import bayesian  # noqa: E402
 from zhusuan.framework.bn import BayesianNet  # noqa: E402
 from zhusuan.framework.meta_bn import MetaBayesianNet, meta_bayesian_net  # noqa: E402
@@ -28,15 +30,19 @@ from zhusuan.framework.predict import predict  # noqa: E402
 from zhusuan.framework.reuse import get_module, get_parameter, reuse_variables  # noqa: E402
 from zhusuan.framework.stochastic_tensor import StochasticTensor  # noqa: E402
 from zhusuan.inspection import check_numerics, render, trace_shapes  # noqa: E402
+from zhusuan.mcmc import HMC  # noqa: E402
 from zhusuan.random import set_seed  # noqa: E402
 
 __all__ = [
+    "AIS",
+    "HMC",
     "BayesianNet",
     "MetaBayesianNet",
     "StochasticTensor",
     "__version__",
     "bayesian",
     "check_numerics",
+    "diagnostics",
     "distributions",
     "evaluation",
     "flows",
@@ -47,6 +53,7 @@ __all__ = [
     "linalg",
     "load",
     "map_particles",
+    "mcmc",
     "meta_bayesian_net",
     "predict",
     "random",

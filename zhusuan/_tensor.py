@@ -6,6 +6,7 @@ NanoVector shapes) are dealt with here and nowhere else.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -94,6 +95,12 @@ def broadcast_shapes(*shapes: Shape) -> Shape | None:
     # Almost always all are equal, and numpy takes 7 us to say so: there are dozens in a step.
     if all(shape == first for shape in shapes):
         return first
+    return _broadcast_shapes(shapes)
+
+
+@functools.lru_cache(maxsize=4096)
+def _broadcast_shapes(shapes: tuple[Shape, ...]) -> Shape | None:
+    """Ask numpy, which takes 30 us: a quarter of the time of a small model's log joint."""
     try:
         return tuple(int(n) for n in np.broadcast_shapes(*shapes))
     except ValueError:

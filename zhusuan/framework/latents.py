@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -52,7 +53,7 @@ class Latent:
         """End of its coordinates in the vector."""
         return self.start + math.prod(self.free_shape)
 
-    @property
+    @functools.cached_property
     def is_real(self) -> bool:
         """Whether all numbers are allowed, so that the transform does nothing."""
         return is_real(self.support)

@@ -1,8 +1,7 @@
-"""How well a trained model explains data: estimates of its log-likelihood."""
+"""The log-likelihood of a trained model by importance sampling."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,12 +10,11 @@ import numpy as np
 from tqdm import tqdm
 
 from zhusuan._tensor import Var, shape_of
+from zhusuan.evaluation.weights import WeightSum, check_weighable
 from zhusuan.framework.bn import BayesianNet
 from zhusuan.special import log_mean_exp
 from zhusuan.variational.base import difference
 from zhusuan.variational.nets import BothNets, Latent, check_axis
-
-__all__ = ["is_loglikelihood"]
 
 Model = Callable[[Mapping[str, Any]], BayesianNet]
 
@@ -117,61 +115,10 @@ def _streamed(
     return result
 
 
-class WeightSum:
-    """The running sum of importance weights that come in parts, in float64 and in log space."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        # The highest log-weight so far, and the sums of w and w * w relative to it.
-        self._highest: np.ndarray = np.array(-np.inf)
-        self._sum: np.ndarray = np.array(0.0)
-        self._sum_of_squares: np.ndarray = np.array(0.0)
-
-    def add(self, log_w: np.ndarray) -> None:
-        """Add some weights.
-
-        :param log_w: their logarithms, shape ``[k, ...]``: k for each datum.
-        """
-        log_w = log_w.astype(np.float64)
-        highest = np.maximum(self._highest, log_w.max(0))
-        # Where all weights are 0 so far, any finite number serves as the reference.
-        reference = np.where(np.isfinite(highest), highest, 0.0)
-        relative = np.exp(log_w - reference)
-        old = np.exp(self._highest - reference)
-        self._sum = self._sum * old + relative.sum(0)
-        self._sum_of_squares = self._sum_of_squares * old**2 + (relative**2).sum(0)
-        self._highest = highest
-        self.count += len(log_w)
-
-    @property
-    def log_mean(self) -> np.ndarray:
-        """The logarithm of the mean weight of each datum."""
-        with np.errstate(divide="ignore"):  # log 0, for data that no sample explains
-            return self._highest + np.log(self._sum) - math.log(self.count)
-
-    @property
-    def ess(self) -> np.ndarray:
-        """The effective number of samples of each datum, between 1 and the count; 0 for none."""
-        squares = np.where(self._sum > 0, self._sum_of_squares, 1.0)
-        return self._sum**2 / squares
-
-
 def _log_weights(nets: BothNets, axis: Any) -> tuple[Var, tuple[int, ...]]:
     """Return the log-weights of one run and the dims of its particles."""
     for net in (nets.p, nets.q):
-        for name, node in ({} if net is None else net.nodes).items():
-            if node._mean_dims:
-                raise ValueError(
-                    f"is_loglikelihood: node {name!r} averages over dims {list(node._mean_dims)} "
-                    "(reduce_mean_dims), so that there is no weight for each datum: leave "
-                    "the average out, and average the result"
-                )
-            if node.scale() != 1.0:
-                raise ValueError(
-                    f"is_loglikelihood: the log-probability of node {name!r} is multiplied by "
-                    f"{node.scale():.6g} (multiplier, or n_data and a minibatch), so that the "
-                    "weights are none: evaluate the nets without, on all the data"
-                )
+        check_weighable("is_loglikelihood", {} if net is None else net.nodes)
     log_w = difference(nets.log_p(), nets.log_q())
     return log_w, check_axis("is_loglikelihood", axis, shape_of(log_w))
 
