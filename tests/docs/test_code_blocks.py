@@ -207,16 +207,21 @@ def documented() -> Iterator[object]:
 
 PACKAGES = [
     "zhusuan",
+    "zhusuan.diagnostics",
     "zhusuan.distributions",
+    "zhusuan.evaluation",
     "zhusuan.flows",
     "zhusuan.framework",
+    "zhusuan.inspection",
     "zhusuan.linalg",
+    "zhusuan.mcmc",
     "zhusuan.random",
     "zhusuan.runtime",
     "zhusuan.special",
     "zhusuan.testing",
     "zhusuan.transforms",
     "zhusuan.variational",
+    "zhusuan.variational.auto",
 ]
 
 

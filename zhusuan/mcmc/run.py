@@ -32,7 +32,7 @@ def run(
     thin: int = 1,
     init: Any = None,
     seed: int | None = None,
-    progress: bool | None = True,
+    progress: bool | None = None,
     *,
     chain_method: str = "vectorized",
 ) -> Trace:
@@ -66,7 +66,7 @@ def run(
     :param seed: makes the run reproducible, whatever was drawn before; the stream in use is left
         as it was. By default the run has a stream split from that in use.
     :param progress: whether to show a bar on stderr with step size, acceptance and divergences;
-        None for only if that is a terminal.
+        by default, if that is a terminal.
     :param chain_method: ``'vectorized'``; or ``'sequential'`` for models that can't take the
         leading axis: one chain after the other, n_chains times as slow.
     :raises TypeError: for an argument of the wrong kind.
