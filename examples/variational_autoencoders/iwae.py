@@ -159,7 +159,7 @@ def test_nll(model, x_test: np.ndarray, args) -> float:
     for rows in tqdm(np.array_split(x_test, max(1, len(x_test) // 20)), "test", disable=None):
         total -= zs.is_loglikelihood(
             model.generator, {"x": jt.array(rows)}, proposal=model.variational, axis=0,
-            n_samples=args.n_test_samples,
+            n_samples=args.n_test_samples, progress=False,
         ).sum().item()  # fmt: skip
     return total / len(x_test)
 
