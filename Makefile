@@ -9,7 +9,7 @@ ARGS   ?=
 BIN := $(VENV)/bin
 VAE := examples/variational_autoencoders/vae_mnist.py
 
-.PHONY: help vae test test-slow docs lint bench-distributions clean
+.PHONY: help vae test test-slow docs lint bench-distributions bench-mcmc clean
 .DEFAULT_GOAL := help
 # Stamps made on the way to another stamp are kept.
 .SECONDARY:
@@ -22,6 +22,8 @@ help:
 	@echo "make lint       check style and types"
 	@echo "make bench-distributions"
 	@echo "                time the distributions beside torch and numpyro; options in ARGS"
+	@echo "make bench-mcmc"
+	@echo "                time the samplers beside numpyro and pyro; options in ARGS"
 	@echo "make clean      remove what was built, but not $(VENV)"
 
 vae: $(VENV)/.ready-examples
@@ -42,6 +44,9 @@ lint: $(VENV)/.installed-dev
 
 bench-distributions: $(VENV)/.ready-test $(PEERS)/.installed
 	$(BIN)/python benchmarks/distributions.py --peers-python $(PEERS)/bin/python $(ARGS)
+
+bench-mcmc: $(VENV)/.ready-test $(PEERS)/.installed
+	$(BIN)/python benchmarks/mcmc.py --peers-python $(PEERS)/bin/python $(ARGS)
 
 clean:
 	rm -rf build dist *.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache

@@ -13,8 +13,14 @@ from zhusuan.evaluation.schedules import inverse_temperatures
 # y ~ N(A z, 0.5), z ~ N(0, 1): the evidence and the posterior are normal, in closed form.
 A = np.float32([[1.0, 0.5], [-0.3, 0.8], [0.2, 1.0]])
 Y = np.float32([[1.0, -0.5, 0.7], [0.1, 0.4, -1.5], [-2.0, 1.0, 0.3], [0.0, 0.0, 0.0]])
+A_T = jt.array(np.ascontiguousarray(A.T))
 MARGINAL = stats.multivariate_normal(np.zeros(3), A @ A.T + 0.25 * np.eye(3))
 COVARIANCE = np.linalg.inv(np.eye(2) + A.T @ A / 0.25)
+
+
+def times_a(z):
+    # Not matmul: oneDNN's threads spin, and beside other processes a run took ten times as long.
+    return (z.unsqueeze(-1) * A_T).sum(-2)
 
 
 class Model(zs.BayesianNet):
@@ -22,14 +28,12 @@ class Model(zs.BayesianNet):
 
     def __init__(self, **options):
         super().__init__()
-        self._a = jt.array(A.T)
         self._options = options
 
     def execute(self, observed):
         self.observe(observed)
         z = self.sn("Normal", "z", mean=np.zeros([4, 2]), std=1.0, group_ndims=1)
-        mean = jt.matmul(z, self._a)
-        self.sn("Normal", "y", mean=mean, std=0.5, group_ndims=1, **self._options)
+        self.sn("Normal", "y", mean=times_a(z), std=0.5, group_ndims=1, **self._options)
         return self
 
 
@@ -42,27 +46,26 @@ def ais(n_temperatures=200, n_chains=100, **options):
 
 
 def test_it_finds_the_evidence_of_a_linear_gaussian_model():
-    found = ais().run(seed=1)
+    found = ais(300, 400).run(seed=1)
     assert found.log_likelihood.shape == (4,)
-    # With 100 chains, most of which count, the standard error is 0.03 to 0.05.
-    assert (found.standard_error < 0.05).all(), found.standard_error
-    error = found.log_likelihood - MARGINAL.logpdf(Y)
-    assert (np.abs(error) < 3.5 * found.standard_error).all(), error
-    # The mean over the data, whose chains are independent, is what issue 7 asks for.
-    assert abs(float(found) - MARGINAL.logpdf(Y).mean()) < 0.05
-    # What the step size was learnt for, HMC's 0.8, all along the path.
+    # With 400 chains, most of which count, the standard error is 0.01 to 0.025.
+    assert (found.standard_error < 0.03).all(), found.standard_error
+    np.testing.assert_allclose(found.log_likelihood, MARGINAL.logpdf(Y), atol=0.05)
+    assert abs(float(found) - MARGINAL.logpdf(Y).mean()) < 0.03
+    # What the step size was learnt for, HMC's 0.8, or a little more since steps are shortened, all
+    # along the path.
     rates = found.acceptance_rate
-    assert abs(rates.mean() - 0.8) < 0.1
-    assert (rates.reshape(-1, 199)[:, 20:] > 0.4).all()
+    assert abs(rates.mean() - 0.85) < 0.1
+    assert (rates > 0.4).all()
     assert found.data_acceptance_rate.shape == (4,)
     assert found.data_acceptance_rate.mean() == pytest.approx(rates.mean())
     assert found.step_size[:20].mean() > 2.0 * found.step_size[-20:].mean()
     assert found.n_divergent == 0
-    # The chains end near the posterior: 100 of them, so 4 standard errors.
+    # The chains end near the posterior: 400 of them, so 4 standard errors.
     mean = np.linalg.solve(np.linalg.inv(COVARIANCE), A.T @ Y.T / 0.25).T
     ends = found.samples["z"]
-    assert ends.shape == (100, 4, 2)
-    assert (np.abs(ends.mean(0) - mean) < 4.0 * np.sqrt(np.diag(COVARIANCE) / 100)).all()
+    assert ends.shape == (400, 4, 2)
+    assert (np.abs(ends.mean(0) - mean) < 4.0 * np.sqrt(np.diag(COVARIANCE) / 400)).all()
 
 
 def test_its_weights_are_what_the_result_says():
@@ -83,6 +86,14 @@ def test_one_temperature_is_importance_sampling():
     log_w = stats.norm(z @ A.T, 0.5).logpdf(Y).sum(-1)
     np.testing.assert_allclose(found.log_weights, log_w, rtol=1e-4)
     assert found.acceptance_rate.shape == (0,)
+
+
+def test_a_step_size_that_is_given_is_kept(capsys):
+    found = ais(20, 10, hmc=zs.mcmc.HMC(0.4, 5, adapt_step_size=False), verbose=True).run(seed=1)
+    assert (found.step_size <= 0.4).all()
+    assert (found.step_size >= 0.28).all()  # shortened at random
+    assert found.acceptance_rate.mean() > 0.9
+    assert "acceptance=" in capsys.readouterr().err
 
 
 def test_a_seed_reproduces_a_run_and_leaves_the_stream():
@@ -108,10 +119,10 @@ def test_both_ends_hold_the_evidence_between_them():
     assert not lower.is_upper
     assert upper.is_upper
     assert (lower.log_likelihood <= evidence + 3.5 * lower.standard_error).all()
-    # All reverse chains of a datum begin at one draw, so they are not independent, and the formula
-    # of the standard error is too small; measured over 50 seeds the spread is twice as much.
-    assert (upper.log_likelihood >= evidence - 7.0 * upper.standard_error).all()
-    # On average, where the errors of the data cancel: within 0.1 nats of each other.
+    # All reverse chains of a datum begin at one draw, but forget it: over 50 seeds the errors had
+    # 1.1 times the spread that the formula says.
+    assert (upper.log_likelihood >= evidence - 4.0 * upper.standard_error).all()
+    # On average, where the errors of the data cancel; 0.03 over those seeds.
     assert abs(found.gap.mean()) < 0.1
     assert found.latent["z"].shape == (4, 2)
     np.testing.assert_array_equal(upper.betas, lower.betas)
@@ -142,16 +153,46 @@ def test_few_temperatures_give_bounds_that_are_apart():
     assert (above > 1.0).all()
 
 
-# A Gamma, an interval with bounds that differ, a simplex: the rates of Poisson counts.
-COUNTS = np.float32([[3, 1, 0], [7, 2, 5]])
+HIGH = np.float32([[1.0], [3.0]])
+X = np.float32([[0.8], [2.5]])
 
 
 class Bounded(zs.BayesianNet):
+    """Between bounds that differ from datum to datum."""
+
+    def execute(self, observed):
+        self.observe(observed)
+        u = self.sn("Uniform", "u", minval=np.zeros([2, 1]), maxval=HIGH, group_ndims=1)
+        self.sn("Normal", "x", mean=u, std=0.3, group_ndims=1)
+        return self
+
+
+def test_bounded_latents_are_transformed():
+    model = Bounded()
+    sampler = zs.AIS(model, model, zs.mcmc.HMC(n_leapfrogs=5), {"x": X}, n_temperatures=100,
+                     n_chains=400, n_adapt=20)  # fmt: skip
+    found = sampler.run(seed=1)
+    normal = stats.norm(X[:, 0], 0.3)
+    mass = normal.cdf(HIGH[:, 0]) - normal.cdf(0.0)
+    error = found.log_likelihood - np.log(mass / HIGH[:, 0])
+    # Of 400 chains, most of which count. Without the Jacobian the errors are 10 times as much.
+    assert (found.standard_error < 0.04).all(), found.standard_error
+    assert (np.abs(error) < 3.5 * found.standard_error).all(), (error, found.standard_error)
+    u = found.samples["u"]
+    assert (u > 0.0).all()
+    assert (u < HIGH).all()
+    assert (u[:, 1] > 1.0).any()
+
+
+# A Gamma, an interval, a simplex: the rates of Poisson counts.
+COUNTS = np.array([[3, 1, 0], [7, 2, 5]])
+
+
+class AllKinds(zs.BayesianNet):
     def execute(self, observed):
         self.observe(observed)
         rate = self.sn("Gamma", "rate", alpha=np.full([2, 1], 2.0), beta=0.5, group_ndims=1)
-        high = np.float32([[1.0], [3.0]])
-        factor = self.sn("Uniform", "factor", low=np.zeros([2, 1]), high=high, group_ndims=1)
+        factor = self.sn("Uniform", "factor", minval=np.zeros([2, 1]), maxval=HIGH, group_ndims=1)
         share = self.sn("Dirichlet", "share", alpha=np.float32([[1, 2, 3], [1, 2, 3]]))
         mean = rate * factor * share
         self.sn("Poisson", "x", rate=mean, group_ndims=1)
@@ -160,18 +201,17 @@ class Bounded(zs.BayesianNet):
 
 def _bounded_evidence(counts, high):
     """The total is Poisson(rate * factor), and its parts are Dirichlet-multinomial."""
-    alpha, total = np.array([1.0, 2.0, 3.0]), counts.sum()
-
-    def density(factor, rate):
-        poisson = stats.poisson(rate * factor).pmf(total)
-        return poisson * stats.gamma(2.0, scale=2.0).pdf(rate) / high
-
-    of_total = integrate.dblquad(density, 0.0, 60.0, 0.0, high)[0]
-    return np.log(of_total) + stats.dirichlet_multinomial(alpha, int(total)).logpmf(counts)
+    total = int(counts.sum())
+    # A Poisson variable whose rate is Gamma is negative binomial.
+    of_total = integrate.quad(
+        lambda factor: stats.nbinom(2, 0.5 / (0.5 + factor)).pmf(total) / high, 0.0, high
+    )[0]
+    return np.log(of_total) + stats.dirichlet_multinomial([1, 2, 3], total).logpmf(counts)
 
 
-def test_bounded_latents_are_transformed():
-    model = Bounded()
+@pytest.mark.slow
+def test_all_kinds_of_bounds_together():
+    model = AllKinds()
     sampler = zs.AIS(model, model, zs.mcmc.HMC(n_leapfrogs=5), {"x": COUNTS}, n_temperatures=100,
                      n_chains=100, n_adapt=20)  # fmt: skip
     found = sampler.run(seed=1)
@@ -206,17 +246,16 @@ def test_a_missing_increment_would_be_seen(monkeypatch):
     tolerance = 3.5 * found.standard_error
     assert (np.abs(found.log_likelihood - evidence) < tolerance).all()
     sampler = ais(20, 100)
-    real, calls = sampler._target.point, []
+    real = sampler._anneal
 
-    def point(position):
-        calls.append(0)
-        here = real(position)
-        is_lost = len(calls) == 33  # 21 in learning the step size, and then the 12th of 20
-        return here._replace(log_ratio=here.log_ratio * (not is_lost))
+    def anneal(position, betas, log_steps):
+        # As if betas[11] were betas[12] in the sum: one of the steps in the middle is not counted.
+        short = betas.copy()
+        short[:12] -= betas[12] - betas[11]
+        return real(position, short, log_steps)
 
-    monkeypatch.setattr(sampler._target, "point", point)
+    monkeypatch.setattr(sampler, "_anneal", anneal)
     wrong = sampler.run(seed=1)
-    assert len(calls) == 40
     assert (np.abs(wrong.log_likelihood - evidence) > tolerance).any()
 
 
@@ -272,15 +311,19 @@ def test_wrong_schedules_are_caught(schedule, pieces):
 
 
 class Wide(zs.BayesianNet):
-    def __init__(self, family="Normal", name="z", **options):
+    def __init__(self, family="Normal", name="z", group_ndims=1, **options):
         super().__init__()
+        options = options or {"mean": np.zeros([4, 2]), "std": 2.0}
         self._family, self._name = family, name
-        self._options = {"mean": np.zeros([4, 2]), "std": 2.0, "group_ndims": 1, **options}
+        self._options = {"group_ndims": group_ndims, **options}
 
     def execute(self, observed):
         self.observe(observed)
         self.sn(self._family, self._name, **self._options)
         return self
+
+
+UNIFORM = Wide("Uniform", minval=np.zeros([4, 1]), maxval=np.ones([4, 2]))
 
 
 @pytest.mark.parametrize(
@@ -294,7 +337,7 @@ class Wide(zs.BayesianNet):
         (dict(n_temperatures=0), ValueError, ["n_temperatures", "at least 1"]),
         (dict(n_adapt=2.0), TypeError, ["n_adapt", "int"]),
         (dict(proposal_meta_bn=Wide(name="w"), latent=None), ValueError, ["'w'", "'y', 'z'"]),
-        (dict(proposal_meta_bn=Wide("FoldNormal")), ValueError, ["'z'", "support of the model"]),
+        (dict(proposal_meta_bn=UNIFORM), ValueError, ["'z'", "support of the model"]),
         (dict(proposal_meta_bn=Wide(group_ndims=0)), ValueError, ["[10, 4]", "[10, 4, 2]"]),
         (dict(meta_bn=Model(multiplier=3.0)), ValueError, ["'y'", "multiplied by 3"]),
         (dict(observed={"y": Y, "q": Y}), ValueError, ["'q'", "no node"]),
@@ -335,7 +378,7 @@ def test_zhusuans_own_call():
     def model(n_chains):
         bn = zs.BayesianNet()
         z = bn.normal("z", np.zeros([4, 2]), std=1.0, group_ndims=1, n_samples=n_chains)
-        bn.normal("y", jt.matmul(z, jt.array(A.T)), std=0.5, group_ndims=1)
+        bn.normal("y", times_a(z), std=0.5, group_ndims=1)
         return bn
 
     meta_bn = model(10)
@@ -351,13 +394,9 @@ def test_zhusuans_own_call():
 
 
 def test_a_log_joint_may_be_a_function():
-    def log_joint(values):
-        prior = -0.5 * (values["z"] ** 2).sum(-1) - np.log(2.0 * np.pi)
-        residual = (values["y"] - jt.matmul(values["z"], jt.array(A.T))) / 0.5
-        return prior - 0.5 * (residual**2).sum(-1) - 3.0 * np.log(0.5 * np.sqrt(2.0 * np.pi))
-
+    model = Model()
     by_net, by_function = (
         zs.AIS(p, Wide(), zs.mcmc.HMC(0.3, 5), {"y": Y}, ["z"], 5, 5, n_chains=10).run(seed=1)
-        for p in (Model(), log_joint)
+        for p in (model, lambda values: model(values).log_joint())
     )
-    np.testing.assert_allclose(by_net.log_weights, by_function.log_weights, rtol=1e-3, atol=1e-3)
+    np.testing.assert_array_equal(by_net.log_weights, by_function.log_weights)

@@ -24,7 +24,19 @@ the result folder:
 
 With ArviZ installed there are arviz_pair.png and arviz_rank.png, too.
 
-Run it with ``python examples/mcmc/eight_schools.py``. EXPECTED
+Run it with ``python examples/mcmc/eight_schools.py``. Expected with the defaults (seed 1; 4 chains
+of 1000 draws; 100 seconds on one busy core, most of them for the centred model):
+
+    ==========  ============  ============  ===========  =============  =========
+    model       mu            tau           divergences  largest R-hat  least ESS
+    ==========  ============  ============  ===========  =============  =========
+    centred     4.19 +- 3.33  3.98 +- 3.00           22          1.031        236
+    noncentred  4.37 +- 3.31  3.63 +- 3.33            0          1.001       1884
+    integrated  4.40 +- 3.32  3.60 +- 3.22
+    ==========  ============  ============  ===========  =============  =========
+
+The centred model gets four warnings (divergences, R-hat, ESS, E-BFMI) and has 0.4 % of its
+draws of tau below 0.5, where 10.1 % of the posterior are; the other gets none and has 10.6 %.
 """
 
 from __future__ import annotations
@@ -89,11 +101,13 @@ class Marginals(NamedTuple):
     :param moments: name -> mean and standard deviation.
     :param tau: points.
     :param tau_density: density of tau there.
+    :param below_half: probability that tau is below 0.5.
     """
 
     moments: dict[str, tuple[float, float]]
     tau: np.ndarray
     tau_density: np.ndarray
+    below_half: float
 
 
 def exact() -> Marginals:
@@ -117,7 +131,7 @@ def exact() -> Marginals:
         mean = weights @ x
         moments[name] = (float(mean), float(np.sqrt(weights @ (x - mean) ** 2)))
     step = GRID_LOG_TAU[1] - GRID_LOG_TAU[0]
-    return Marginals(moments, tau, of_tau / (step * tau))
+    return Marginals(moments, tau, of_tau / (step * tau), float(of_tau[tau < 0.5].sum()))
 
 
 def sample(model: zs.BayesianNet, args: argparse.Namespace) -> tuple[zs.mcmc.Trace, dict]:
@@ -125,7 +139,7 @@ def sample(model: zs.BayesianNet, args: argparse.Namespace) -> tuple[zs.mcmc.Tra
     kernel = zs.mcmc.NUTS(target_acceptance_rate=args.target_acceptance_rate)
     trace = zs.mcmc.run(
         kernel, model, {"y": Y}, n_chains=args.n_chains, n_warmup=args.n_warmup,
-        n_draws=args.n_draws, seed=args.seed, progress=None,
+        n_draws=args.n_draws, seed=args.seed,
     )  # fmt: skip
     draws = dict(trace.samples)
     if "eta" in draws:
@@ -177,11 +191,9 @@ def draw_with_arviz(results: ResultDir, trace: zs.mcmc.Trace, draws: dict) -> No
     data = zs.diagnostics.to_arviz(draws, trace.stats)
     for kind in ("pair", "rank"):
         found = getattr(arviz, f"plot_{kind}")(data, var_names=["mu", "tau"])
-        with atomic_file(results.file(f"arviz_{kind}.png")) as file:
-            if hasattr(found, "savefig"):  # a PlotCollection of 1.x
-                found.savefig(file, format="png")
-            else:
-                np.ravel(found)[0].figure.savefig(file, format="png")
+        # ArviZ 1.x returns a collection of plots, 0.x an array of axes.
+        figure = found if hasattr(found, "savefig") else np.ravel(found)[0].figure
+        figure.savefig(results.file(f"arviz_{kind}.png"))
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -216,6 +228,7 @@ def main(argv: list[str] | None = None) -> int:
         runs[name] = trace, draws = sample(model, args)
         table = zs.diagnostics.summary(draws, trace.stats)
         models[name] = figures_of(trace, table)
+        models[name]["tau_below_half"] = float((draws["tau"] < 0.5).mean())
         print(f"\n{name}, {trace.seconds:.0f} seconds\n{table}")
         save_chains(
             results.file(f"{name}.png"),
@@ -227,7 +240,7 @@ def main(argv: list[str] | None = None) -> int:
         draw_with_arviz(results, *runs["noncentred"])
     figures = {
         "arguments": vars(args),
-        "integrated": truth.moments,
+        "integrated": {**truth.moments, "tau_below_half": truth.below_half},
         "reference": REFERENCE,
         **models,
     }
@@ -238,6 +251,8 @@ def main(argv: list[str] | None = None) -> int:
         pairs = [(row["mean"], row["sd"]) for row in rows]
         pairs += [truth.moments[name], REFERENCE[name]]
         print(f"{name:4}  " + " ".join(f"{m:7.2f} +-{s:5.2f}" for m, s in pairs))
+    shares = [models[model]["tau_below_half"] for model in models] + [truth.below_half]
+    print("tau < 0.5 " + " ".join(f"{share:10.1%}    " for share in shares))
     print(f"results are in {results.path}")
     return 0
 

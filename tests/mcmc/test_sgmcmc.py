@@ -392,6 +392,27 @@ def test_runs_on_minibatches(name):
     np.testing.assert_array_equal(both, trace.samples["w"])
 
 
+def test_each_step_of_a_run_has_its_minibatch():
+    halves, seen = (np.arange(3), np.arange(3, 6)), []
+
+    def batches(t):
+        seen.append(t)
+        return {"x": X[halves[t % 2]], "y": Y[halves[t % 2]]}
+
+    trace = mcmc.run(
+        mcmc.SGLD(1e-12), mcmc.MinibatchTarget(Scale(), batches), n_chains=50, n_warmup=3,
+        n_draws=4, init={"w": [0.3, 0.1], "s": [2.0]}, seed=1, progress=False,
+    )  # fmt: skip
+    assert seen == [0, *range(7)]
+    # The chains stand still, so the log-density changes with the data alone.
+    for draw, t in enumerate(range(3, 7)):
+        away = Y[halves[t % 2]] - X[halves[t % 2]] @ [0.3, 0.1]
+        alone = (trace.stats["log_prob"][:, draw] + (away**2).sum() / STD**2).reshape(-1)
+        if draw == 0:
+            first = alone
+        np.testing.assert_allclose(alone, first, rtol=1e-4)
+
+
 def test_moments_of_a_run():
     trace = run(mcmc.SGHMC(5e-3, 0.2), batch_size=N, n_warmup=200, n_draws=1500)
     precision, shift = line(np.arange(N))
@@ -436,8 +457,27 @@ def test_learning_rates_may_be_a_function_of_the_step():
 def test_a_learning_rate_that_is_too_large_is_told():
     trace = run(mcmc.SGLD(50.0), n_warmup=0, n_draws=60)
     assert trace.stats["divergent"][:, -1].any()
-    with pytest.raises(ValueError, match=r"SGLD: the log joint is .*learning rate, 50, is too"):
+    with pytest.raises(ValueError, match=r"log joint is .* steps: the learning rate, 50, may be"):
         mcmc.SGLD(50.0).sample(Regression(), {"x": X, "y": Y}, step=200)
+    with pytest.raises(ValueError, match="log joint is -inf at the current values of the latents"):
+        mcmc.SGLD(0.1).sample(Regression(), {"x": X, "y": Y}, {"w": [np.inf, 0.0]})
+
+
+def test_steps_have_gradients_wherever_they_are_made():
+    """Inside of no_grad, and from Vars that were cut off: the drift is there all the same."""
+    net, latent = Regression(), {"w": jt.array([0.3, -0.2]).stop_grad()}
+    precision, shift = line(np.arange(N))
+    for scope in (jt.no_grad(), jt.enable_grad()):
+        sgld = mcmc.SGLD(1e-3)
+        with scope, zs.random.stream(0):
+            first, _ = sgld.sample(net, {"x": X, "y": Y}, latent)
+            second = sgld.sample(net, {"x": X, "y": Y})
+        q = np.array([0.3, -0.2])
+        with zs.random.stream(0):
+            for ours in (first, second):
+                noise = zs.random.standard_normal([1, DIM]).numpy()[0]
+                q = q + 5e-4 * (shift - precision @ q) + math.sqrt(1e-3) * noise
+                np.testing.assert_allclose(ours["w"].numpy(), q, rtol=1e-4, atol=1e-5)
 
 
 # -- memory

@@ -217,7 +217,7 @@ class AnnealedTarget(Target):
         with validation(False), judged_together():
             q = self._proposal(given)
             log_q = _log_q(q, values)
-            result = self._meta_bn(given)
+            result = q if self._meta_bn is self._proposal else self._meta_bn(given)
         p = result if isinstance(result, BayesianNet) else None
         if p is None and not isinstance(result, jt.Var):
             raise TypeError(

@@ -1,6 +1,7 @@
 """Markov chain Monte Carlo: kernels under one protocol, and one function that runs them."""
 
 from zhusuan.mcmc.base import Info, Kernel
+from zhusuan.mcmc.chees import ChEES, ChEESInfo
 from zhusuan.mcmc.elliptical_slice import EllipticalSlice, EllipticalSliceInfo
 from zhusuan.mcmc.hmc import HMC, HMCInfo
 from zhusuan.mcmc.mala import MALA
@@ -25,6 +26,8 @@ __all__ = [
     "SGLD",
     "SGMCMC",
     "SGNHT",
+    "ChEES",
+    "ChEESInfo",
     "EllipticalSlice",
     "EllipticalSliceInfo",
     "FunctionTarget",

@@ -99,7 +99,7 @@ class SGMCMC(Kernel):
     trace; minibatches come from a :class:`~zhusuan.mcmc.MinibatchTarget`. Nothing is adapted; the
     warm-up are steps that are discarded.
 
-    **Writing one.** Derive from this class and write :meth:`_after`, and what the sampler has of
+    **Writing one.** Derive from this class and write ``_after``, and what the sampler has of
     the others.
 
     :param learning_rate: positive; or a function of the step that returns such numbers. It may be
@@ -289,10 +289,12 @@ class SGMCMC(Kernel):
         moved, total = self._moved(state, density, rate)
         log_joint = total.numpy()
         if not np.isfinite(log_joint).all():
+            why = "at the current values of the latents"
+            if state.t:
+                why = f"after {state.t} steps: the learning rate, {rate:g}, may be too large"
             raise ValueError(
                 f"{type(self).__name__}: the log joint is {log_joint[~np.isfinite(log_joint)][0]} "
-                f"after {state.t} steps; it was finite before if the learning rate, {rate:g}, is "
-                "too large"
+                f"{why}"
             )
         self._chains = chains._replace(state=moved)
 
