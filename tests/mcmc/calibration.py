@@ -48,6 +48,11 @@ class Regression(zs.BayesianNet):
         """Return the log-density of the data, shape [n, ...]; values may have more axes."""
         return stats.norm.logpdf(y, values["w"] @ cls.x.T, cls.std).sum(-1)
 
+    @classmethod
+    def residuals(cls, values, y):
+        """Return data less their mean, by their standard deviation."""
+        return (y - values["w"] @ cls.x.T) / cls.std
+
     @staticmethod
     def prior_uniforms(values):
         """Return what is uniform and independent if the values are draws of the prior."""
@@ -85,6 +90,11 @@ class Counts(zs.BayesianNet):
     def log_likelihood(values, y):
         """Return the log-density of the data, shape [n, ...]; values may have more axes."""
         return stats.poisson.logpmf(y, values["rate"]).sum(-1)
+
+    @staticmethod
+    def residuals(values, y):
+        """Return data less their mean, by their standard deviation."""
+        return (y - values["rate"]) / np.sqrt(values["rate"])
 
     @classmethod
     def prior_uniforms(cls, values):
@@ -151,40 +161,38 @@ def _autocorrelation(drawn):
     return float(np.max(neighbours / (away**2).mean((0, 1)) + 1.0 / n))
 
 
-def geweke(kernel, model, seed, n_chains=600, n_steps=10):
+def geweke(kernel, model, seed, n_chains=2000, n_steps=10):
     """Return the p-value of Geweke's (2004) joint test.
 
     In turn a step of the kernel given the data, and new data given the latents: that leaves the
-    joint distribution of both as it is, so the latents are draws of their prior whenever the
-    chains begin there. There are many chains and each is independent, so that no autocorrelation
-    is to be estimated: the last states are compared with the prior's distribution functions, and
-    the averages over each chain with the prior's moments and with 0, the mean of the score.
+    joint distribution of both as it is, so chains that begin at draws of it stay there. There are
+    many chains and each is independent, so that no autocorrelation is to be estimated: the averages
+    over each chain, of functions whose mean is known, are compared with that mean, and the last
+    latents with the distribution functions of their prior.
 
     :param kernel: with settings that are fixed.
     """
     rng = np.random.default_rng(seed)
     values = model.draw_prior(rng, n_chains)
-    y = model.draw_data(rng, values)
-    target = mcmc.ModelTarget(model, {"y": y.astype(np.float32)})
+    target = mcmc.ModelTarget(model, {"y": model.draw_data(rng, values).astype(np.float32)})
     position = target.from_support(values, n_chains)
-    tests = 0.0
+    total = 0.0
     with zs.random.stream(seed):
         for _ in range(n_steps):
+            y = model.draw_data(rng, values)
             target = target.with_observed({"y": y.astype(np.float32)})
             bound = kernel.bind(target)
             state, _ = bound.step(bound.init(position))
             position = state.position
             values = {n: v.astype(np.float64) for n, v in target.to_support(position).items()}
-            y = model.draw_data(rng, values)
-            tests = tests + _joint_functions(model, values, y)
-    uniforms = model.prior_uniforms(values)
-    p_values = [stats.kstest(column, "uniform").pvalue for column in uniforms.T]
-    p_values += list(stats.ttest_1samp(tests / n_steps, 0.0).pvalue)
+            # The data that the latents have seen: new data would tell nothing of the kernel.
+            total = total + _centred(model, values, y)
+    p_values = [stats.kstest(u, "uniform").pvalue for u in model.prior_uniforms(values).T]
+    p_values += list(stats.ttest_1samp(total / n_steps, 0.0).pvalue)
     return min(1.0, len(p_values) * min(p_values))
 
 
-def _joint_functions(model, values, y):
+def _centred(model, values, y):
     """Return functions of latents and data whose mean is 0, [n_chains, n_functions]."""
-    u = model.prior_uniforms(values) - 0.5
-    products = u[:, :-1] * u[:, 1:]
-    return np.concatenate([u, u**2 - 1.0 / 12.0, products], 1)
+    u, z = model.prior_uniforms(values) - 0.5, model.residuals(values, y)
+    return np.concatenate([u, u**2 - 1.0 / 12.0, z, (z**2).mean(1, keepdims=True) - 1.0], 1)

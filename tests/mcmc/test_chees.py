@@ -104,10 +104,11 @@ right_gradient = chees.criterion_gradient
 
 
 def test_a_wrong_sign_of_the_criterion_is_seen(monkeypatch):
-    right = run(mcmc.ChEES(), round_gaussian(), 300, 50)
-    assert right.stats["trajectory_length"][0, 0] > 1.5
+    target = gaussian(np.zeros(5), np.diag([100.0, 1.0, 1.0, 1.0, 1.0]))
+    right = run(mcmc.ChEES(metric="unit"), target, 300, 50)
+    assert right.stats["trajectory_length"][0, 0] > 10.0
     monkeypatch.setattr(chees, "criterion_gradient", lambda *given: -right_gradient(*given))
-    wrong = run(mcmc.ChEES(), round_gaussian(), 300, 50)
+    wrong = run(mcmc.ChEES(metric="unit"), target, 300, 50)
     assert wrong.stats["trajectory_length"][0, 0] < 0.1
     assert (wrong.stats["n_leapfrogs"] == 1).all()
 
@@ -235,12 +236,13 @@ def test_all_is_fixed_after_the_warm_up():
         for _ in range(40):
             state, _ = kernel.step(state)
             states.append(state)
-    for one, other in zip(states, states[1:]):
-        moving = one.n_steps < 30
-        assert (one.length.log_length != other.length.log_length) == moving
-        assert (one.tuning.step_size != other.tuning.step_size) == moving
+    # The first steps may be far too large, and nothing is learnt when nothing is accepted.
+    assert len({state.length.log_length for state in states[:30]}) > 20
+    assert len({state.tuning.step_size for state in states[:30]}) > 20
     assert states[29].tuning.metric is not states[0].tuning.metric
-    assert states[40].tuning is states[30].tuning
+    assert all(state.tuning is states[30].tuning for state in states[30:])
+    assert all(state.length is states[30].length for state in states[30:])
+    assert states[30].length.log_length == states[30].length.log_averaged
 
 
 def test_a_run_goes_on_as_if_it_had_never_ended():
@@ -252,8 +254,8 @@ def test_a_run_goes_on_as_if_it_had_never_ended():
 
 
 def test_all_chains_may_begin_at_one_point():
-    trace = run(mcmc.ChEES(), lambda v: -0.5 * (v["w"] ** 2).sum(-1), init={"w": np.zeros(3)})
-    assert judge(trace.samples["w"], np.zeros(3), 1.0) == ""
+    trace = run(mcmc.ChEES(), round_gaussian(3), init=np.zeros([32, 3]))
+    assert judge(trace.samples["x"], np.zeros(3), 1.0) == ""
 
 
 @pytest.mark.parametrize(
