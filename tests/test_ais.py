@@ -93,7 +93,7 @@ def test_a_step_size_that_is_given_is_kept(capsys):
     assert (found.step_size <= 0.4).all()
     assert (found.step_size >= 0.28).all()  # shortened at random
     assert found.acceptance_rate.mean() > 0.9
-    assert "acceptance=" in capsys.readouterr().err
+    assert "0/20" in capsys.readouterr().err  # what it shows later depends on the time
 
 
 def test_a_seed_reproduces_a_run_and_leaves_the_stream():

@@ -18,10 +18,10 @@ from zhusuan.framework.latents import Model
 from zhusuan.mcmc.hamiltonian import HamiltonianKernel, check_count
 from zhusuan.random.source import generator
 
-# Each transition's step size is the learnt one times a uniform number between this and 1 (Neal 2011,
-# section 5.4.2.2; never above, where leapfrog steps may be unstable). Trajectories of one length
-# come near full circles in some directions: on the linear-Gaussian model of the tests the weights
-# had up to three times the variance without.
+# Each transition's step size is the learnt one times a uniform number between this and 1 (as Neal
+# 2011 advises; never above, where leapfrog steps may be unstable). Trajectories of one length come
+# near full circles in some directions: on the linear-Gaussian model of the tests the weights had up
+# to six times the variance without.
 _SHORTEST = 0.7
 
 
@@ -90,7 +90,7 @@ class AIS:
         0 = \beta_0 < \dots < \beta_T = 1, \qquad
         \log w = \sum_{t=1}^{T} (\beta_t - \beta_{t-1}) \log \frac{p(x, z_{t-1})}{q(z_{t-1})}
 
-    (Neal 2001, eq. 3 and 11, in logarithms.) The mean weight of K chains is unbiased for
+    (Neal 2001, section 2, in logarithms). The mean weight of K chains is unbiased for
     :math:`p(x)`, so its logarithm is on average below :math:`\log p(x)`: a stochastic lower bound,
     the tighter the more temperatures there are. Unlike importance sampling it needs no good
     proposal; the prior will do, and a model may be its own proposal::
@@ -195,7 +195,7 @@ class AIS:
 
         It begins at exact draws of the posterior, such as the latents that the data were simulated
         with. The mean weight is then unbiased for :math:`1 / p(x)`, and minus its logarithm on
-        average above :math:`\log p(x)` (Grosse et al. 2015, section 4). With the lower bound of
+        average above :math:`\log p(x)` (Grosse et al. 2015). With the lower bound of
         :meth:`run` on the same data it tells how far off that may be; see
         :func:`~zhusuan.evaluation.bidirectional`.
 

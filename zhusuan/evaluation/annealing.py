@@ -37,7 +37,7 @@ class Point(NamedTuple):
 
 
 class AnnealedTarget(Target):
-    r"""The geometric path from a proposal q to a model p (Neal 2001, eq. 3).
+    r"""The geometric path from a proposal q to a model p (Neal 2001, section 2).
 
     .. math:: \log f_\beta(z) = \log q(z) + \beta\, (\log p(x, z) - \log q(z)) + \log|\det|,
 

@@ -55,13 +55,14 @@ def bidirectional(
         print(found.gap.mean(), "nats at most")
 
     :param model: callable from a dict of observations to a BayesianNet.
-    :param proposal: likewise, or the model itself; see :class:`~zhusuan.AIS`.
+    :param proposal: likewise, or the model itself; see :class:`~zhusuan.evaluation.AIS`.
     :param hmc: how the chains move.
     :param data: names of the nodes that are simulated.
     :param observed: name -> value of other observed nodes and inputs.
-    :param seed: makes it reproducible; see :meth:`AIS.run <zhusuan.AIS.run>`.
-    :param options: others of :class:`~zhusuan.AIS`, such as ``n_chains`` and ``n_temperatures``.
-    :raises ValueError: for a name that is no drawn node, and as :class:`~zhusuan.AIS`.
+    :param seed: makes it reproducible; see :meth:`AIS.run <zhusuan.evaluation.AIS.run>`.
+    :param options: others of :class:`~zhusuan.evaluation.AIS`, such as ``n_chains`` and
+        ``n_temperatures``.
+    :raises ValueError: for a name that is no drawn node, and as :class:`~zhusuan.evaluation.AIS`.
     """
     given = {} if observed is None else dict(observed)
     with stream(spawn(1)[0] if seed is None else seed):

@@ -16,7 +16,7 @@ def loo(log_likelihood: Mapping[str, Any], trace: Any = None, **options: Any) ->
 
     Leave-one-out cross-validation without fitting again: the draws are weighted by
     :math:`1 / p(y_i \mid z^{(s)})`, the largest weights smoothed by a generalised Pareto
-    distribution (Vehtari, Gelman and Gabry 2017, eq. 3, 10). Its shape :math:`\hat k` tells for
+    distribution (Vehtari, Gelman and Gabry 2017). Its shape :math:`\hat k` tells for
     which data that can't be trusted: those above 0.7::
 
         log_lik = zs.evaluation.pointwise_log_likelihood(model, {"y": y}, trace)

@@ -9,7 +9,7 @@ import numpy as np
 
 Schedule = Union[str, Callable[[np.ndarray], Any]]
 
-# How far into its tails the sigmoid reaches (Wu et al. 2017, appendix).
+# How far into its tails the sigmoid reaches (as in Wu et al. 2017).
 _RADIUS = 4.0
 
 
@@ -29,7 +29,7 @@ def sigmoidal(fraction: np.ndarray) -> np.ndarray:
         \beta(s) = \frac{\sigma(\delta (2 s - 1)) - \sigma(-\delta)}{\sigma(\delta) -
         \sigma(-\delta)}, \qquad \delta = 4
 
-    (Grosse et al. 2015, section 6; Wu et al. 2017.)
+    (Grosse et al. 2015; Wu et al. 2017.)
 
     :param fraction: s, how much of the way is done, in [0, 1].
     """
