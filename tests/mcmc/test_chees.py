@@ -12,6 +12,7 @@ from tests.mcmc.models import MOMENTS, Known, Y
 from tests.mcmc.targets import NumpyTarget, gaussian, judge
 from zhusuan import mcmc
 from zhusuan.mcmc import chees
+from zhusuan.mcmc.adaptation import Tuning, WarmUp
 from zhusuan.mcmc.integrators import PhasePoint
 from zhusuan.mcmc.metric import Diagonal, dense, unit
 
@@ -100,6 +101,12 @@ def test_length_follows_the_mass():
     assert trace.stats["step_size"][0, 0] > 0.3
 
 
+def test_length_is_short_again_after_a_far_start():
+    """From 1000 standard deviations away: 14 at another maximum, unless it is set back."""
+    trace = run(mcmc.ChEES(), gaussian(np.zeros(2), 1e-6 * np.eye(2)), 300, 1)
+    assert trace.stats["trajectory_length"][0, 0] < 1.5 * BEST_LENGTH
+
+
 right_gradient = chees.criterion_gradient
 
 
@@ -182,6 +189,12 @@ def test_unit_of_time_is_that_of_the_widest_direction():
     old, new = np.array([1.0, 4.0]), np.array([9.0, 4.0])
     assert chees._largest_scale(Diagonal(old), Diagonal(new)) == pytest.approx(3.0)
     assert chees._largest_scale(dense(np.diag(old)), dense(np.diag(new))) == pytest.approx(3.0)
+    tuning = Tuning(0.1, Diagonal(new), None)
+    assert chees._new_time(Diagonal(old), tuning) == pytest.approx(1 / 3)
+    for done, factor in ((50, 0.5), (100, 1.0)):  # T is halved but for the last window
+        warm_up = WarmUp(200, done, 20, (50, 100), None, None)
+        time = chees._new_time(Diagonal(old), tuning._replace(warm_up=warm_up))
+        assert time == pytest.approx(factor / 3)
     length = chees.TrajectoryLength.at(6.0, 10).climb(1.0, 0.01).rescale(1 / 3)
     assert length.log_averaged == pytest.approx(math.log(2.0))
     assert (length.square, length.n_squares, length.n_left) == (0.0, 0, 9)

@@ -24,9 +24,12 @@ from zhusuan.mcmc.metric import Diagonal, Metric, dense, unit
 # 2021, section 3).
 _BETA_2 = 0.95
 _FORGETTING = 0.5
-# Leapfrog steps of the first trajectory length. A length beyond two thirds of a period of the
-# slowest direction would climb to a worse maximum.
+# Leapfrog steps of the first trajectory length. It must be short: one beyond 0.6 periods of the
+# slowest direction would climb to a worse maximum, where trajectories go round in circles.
 _FIRST_LEAPFROGS = 2.0
+# What is left of the length at the end of each window but the last, so that one that went too far,
+# when the chains were not yet where they belong, gets to the first maximum after all.
+_SET_BACK = 0.5
 # How many times as large Adam's steps are when the warm-up begins; they fall linearly.
 _HASTE = 4.0
 
@@ -164,7 +167,8 @@ class ChEES(Kernel):
     warm-up all of it is fixed.
 
     T begins at two leapfrog steps and grows by some 10% a transition at first, so warm-ups shorter
-    than 150 may leave it too short.
+    than 150 may leave it too short. The criterion has further, lower maxima, where trajectories go
+    round in circles; so T is halved at the ends of the first windows and has to climb again.
 
     :param step_size: :math:`\epsilon` of the leapfrog method; where it is adapted, the first one to
         try.
@@ -271,7 +275,7 @@ class ChEES(Kernel):
                 slope = criterion_gradient(metric, start, leap.end, rates, time)
                 length = length.climb(slope, self._learning_rate)
             if tuning.metric is not metric:
-                length = length.rescale(1.0 / _largest_scale(metric, tuning.metric))
+                length = length.rescale(_new_time(metric, tuning))
             if state.length.n_left:
                 length = length.average(tuning.step_size * self._max_leapfrogs)
         info = ChEESInfo(
@@ -364,6 +368,13 @@ def _square_norm(metric: Metric, away: np.ndarray) -> np.ndarray:
     if isinstance(metric, Diagonal):
         return (away**2 / metric.inverse_mass).sum(1)
     return ((away @ metric.whitening.T) ** 2).sum(1)
+
+
+def _new_time(old: Metric, tuning: Tuning) -> float:
+    """Return the factor of the trajectory length when a window of the mass has ended."""
+    warm_up = tuning.warm_up
+    again = warm_up is not None and warm_up.done < warm_up.ends[-1]
+    return (_SET_BACK if again else 1.0) / _largest_scale(old, tuning.metric)
 
 
 def _largest_scale(old: Metric, new: Metric) -> float:
