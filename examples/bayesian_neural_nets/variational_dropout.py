@@ -17,7 +17,9 @@ Results: noise.png, accuracy.png, metrics.json, variational_dropout.npz.
 
 Run it with ``python examples/bayesian_neural_nets/variational_dropout.py``. Expected with the
 defaults, seed 1: 98.6 % of the test images recognised after 15 epochs, with or without averaging
-over draws of the noise; noise above 1 for 29 % of the pixels, mostly at the border.
+over draws of the noise; noise above 1 for 29 % of the pixels, mostly at the border. Another reading
+of the divergence, once for each weight and not once for each unit, was tried first, gave 96.2 %
+and was given up for this one.
 """
 
 from __future__ import annotations
