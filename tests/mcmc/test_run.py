@@ -77,6 +77,15 @@ class Interrupting:
         return -0.5 * (position**2).sum(1), -position
 
 
+@pytest.fixture
+def ctrl_c_heard():
+    """Python's own handler: a process started in the background by a shell ignores the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_heard")
 def test_ctrl_c_returns_what_was_drawn():
     target = gaussian(np.zeros(2), np.eye(2))
     kernel = mcmc.HMC(0.5, 3, adapt_step_size=False)
