@@ -21,10 +21,10 @@ import zhusuan as zs  # isort: skip  (before jittor, which it prepares)
 import jittor as jt
 import numpy as np
 from jittor import nn
-from tqdm import tqdm
 
 from common.images import save_curves
-from common.mnist import DataError, batches, n_batches
+from common.likelihood import log_likelihoods
+from common.mnist import DataError, n_batches
 from common.vae_training import N_PICTURES, VAE, X_DIM, make_parser, prepare, train
 
 
@@ -131,7 +131,10 @@ def run_sbn(name: str, make_step: MakeStep, args: argparse.Namespace) -> int:
     save_curves(
         results.path / "bound.png", curves, "epoch", f"{args.k}-particle bound (nats per image)"
     )
-    nll = test_nll(generator, recognition, data.x_test, args.n_test_samples)
+    log_p = log_likelihoods(
+        generator, recognition, data.x_test, args.n_test_samples, batch_size=100
+    )
+    nll = -float(log_p.mean())
     print(f"test: {nll:.2f} nats per image by {args.n_test_samples} particles")
     results.write_json("metrics.json", {**figures, "test_nll": nll})
     return 0
@@ -170,21 +173,3 @@ def describe(
         return generator({}).cache["x_mean"]
 
     return VAE(step, loss, reconstruct, sample, nn.ModuleList([generator, recognition]))
-
-
-def test_nll(
-    generator: SigmoidBeliefNet, recognition: RecognitionNet, x: np.ndarray, n_samples: int
-) -> float:
-    """Return the negative log-likelihood of images in nats per image.
-
-    It is an estimate by importance sampling, on average too high.
-    """
-    total = 0.0
-    rows = batches(x, 100, shuffle=False)
-    for row in tqdm(rows, "test", n_batches(len(x), 100), leave=False, disable=None):
-        log_p = zs.is_loglikelihood(
-            generator, {"x": jt.array(row)}, proposal=recognition, axis=0, n_samples=n_samples,
-            progress=False,
-        )  # fmt: skip
-        total -= float(log_p.numpy().sum())
-    return total / len(x)

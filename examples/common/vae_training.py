@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 from common.images import save_curves, save_grid
 from common.mnist import MNIST, DataError, batches, load_mnist, n_batches
+from common.options import positive
 from common.results import ResultDir
 
 X_DIM = 784
@@ -71,10 +72,10 @@ def make_parser(
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--epochs", type=_positive(int), default=10)
-    parser.add_argument("--batch-size", type=_positive(int), default=64)
-    parser.add_argument("--z-dim", type=_positive(int), default=40)
-    parser.add_argument("--lr", type=_positive(float), default=1e-3, help="Adam's step size")
+    parser.add_argument("--epochs", type=positive(int), default=10)
+    parser.add_argument("--batch-size", type=positive(int), default=64)
+    parser.add_argument("--z-dim", type=positive(int), default=40)
+    parser.add_argument("--lr", type=positive(float), default=1e-3, help="Adam's step size")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--result-dir", default=result_dir)
     parser.add_argument("--data-dir", help="folder with MNIST's four IDX files")
@@ -98,17 +99,6 @@ def make_parser(
             help="the low-variance gradient of Roeder et al. 2017",
         )
     return parser
-
-
-def _positive(kind: type) -> Callable[[str], float]:
-    def convert(text: str) -> float:
-        value = kind(text)
-        if not value > 0:
-            raise argparse.ArgumentTypeError(f"must be positive, got {text}")
-        return value
-
-    convert.__name__ = f"positive {kind.__name__}"
-    return convert
 
 
 def run_script(

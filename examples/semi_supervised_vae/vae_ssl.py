@@ -46,39 +46,13 @@ from common.ssl_training import (
     N_CLASSES,
     N_HIDDEN,
     Classifier,
+    Generator,
     SemiSupervised,
     make_parser,
     run_script,
 )
 from common.vae_training import X_DIM
 from jittor import nn
-
-
-class Generator(zs.BayesianNet):
-    r"""The model :math:`p(y)\,p(z)\,p(x \mid y, z)`: a digit in a style, with Bernoulli pixels.
-
-    :param x_dim: number of pixels.
-    :param z_dim: number of latent dimensions.
-    """
-
-    def __init__(self, x_dim: int, z_dim: int) -> None:
-        super().__init__()
-        self.z_dim = z_dim
-        self.from_z = nn.Linear(z_dim, N_HIDDEN)
-        self.from_y = nn.Linear(N_CLASSES, N_HIDDEN, bias=False)
-        self.hidden = nn.Linear(N_HIDDEN, N_HIDDEN)
-        self.to_x = nn.Linear(N_HIDDEN, x_dim)
-
-    def execute(self, observed):
-        """Describe one run; ``cache['x_mean']`` keeps the images without pixel noise."""
-        self.observe(observed)
-        y = self.sn("OnehotCategorical", name="y", logits=jt.zeros([N_CLASSES]))
-        z = self.sn("Normal", name="z", mean=jt.zeros([self.z_dim]), std=1.0, group_ndims=1)
-        h = nn.relu(self.from_z(z) + self.from_y(y))
-        x_logits = self.to_x(nn.relu(self.hidden(h)))
-        self.cache["x_mean"] = zs.special.sigmoid(x_logits)
-        self.sn("Bernoulli", name="x", logits=x_logits, group_ndims=1)
-        return self
 
 
 class Style(zs.BayesianNet):

@@ -22,10 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import zhusuan as zs  # isort: skip  (before jittor, which it prepares)
 import jittor as jt
-from common.mnist import DataError, batches
+from common.likelihood import log_likelihoods
+from common.mnist import DataError
 from common.vae_training import N_PICTURES, VAE, X_DIM, make_parser, prepare, train
 from jittor import nn
-from tqdm import tqdm
 
 HIDDEN = 500
 
@@ -123,19 +123,6 @@ def build(args) -> VAE:
     return VAE(step, loss, reconstruct, sample, weights)
 
 
-def test_nll(weights, x_test, n_samples: int) -> float:
-    """Return the negative log-likelihood of the test set in nats per image, estimated."""
-    generator, variational = weights[0], weights[1]
-    total = 0.0
-    for rows in tqdm(batches(x_test, 200, shuffle=False), "test", leave=False, disable=None):
-        log_p = zs.is_loglikelihood(
-            generator, {"x": jt.array(rows)}, proposal=variational, n_samples=n_samples,
-            progress=False,
-        )  # fmt: skip
-        total -= float(log_p.numpy().sum())
-    return total / len(x_test)
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run the example; return the exit status."""
     parser = make_parser(
@@ -164,7 +151,11 @@ def main(argv: list[str] | None = None) -> int:
     figures = train("bernoulli_latent_vae", vae, data, results, args)
     if figures["interrupted"]:
         return 130
-    nll = test_nll(vae.weights, data.x_test, args.n_test_samples)
+    generator, variational = vae.weights[:2]
+    log_p = log_likelihoods(
+        generator, variational, data.x_test, args.n_test_samples, batch_size=200, axis=None
+    )
+    nll = -float(log_p.mean())
     print(f"test: {nll:.2f} nats per image by {args.n_test_samples} particles")
     results.write_json("metrics.json", {**figures, "test_nll": nll})
     return 0

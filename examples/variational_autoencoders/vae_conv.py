@@ -25,10 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import zhusuan as zs  # isort: skip  (before jittor, which it prepares)
 import jittor as jt
 import numpy as np
-from common.mnist import DataError, batches, n_batches
+from common.likelihood import log_likelihoods
+from common.mnist import DataError
 from common.vae_training import N_PICTURES, VAE, X_DIM, make_parser, prepare, train
 from jittor import nn
-from tqdm import tqdm
 
 N_FEATURES = 64 * 7 * 7
 N_IMAGES = 500  # that the log-likelihood is estimated for
@@ -135,18 +135,7 @@ def estimate_loglikelihood(model, x_test: np.ndarray, n_samples: int) -> dict[st
     :param n_samples: number of samples for each image.
     """
     model.variational.n_particles = N_PARTICLES
-    values = []
-    bar = tqdm(
-        batches(x_test, 50, shuffle=False), total=n_batches(len(x_test), 50),
-        desc="log-likelihood", disable=None, leave=False,
-    )  # fmt: skip
-    for x in bar:
-        log_p = zs.is_loglikelihood(
-            model.generator, {"x": x}, axis=0, proposal=model.variational,
-            n_samples=n_samples, progress=False,
-        )  # fmt: skip
-        values.append(log_p.numpy())
-    values = np.concatenate(values)
+    values = log_likelihoods(model.generator, model.variational, x_test, n_samples, batch_size=50)
     return {
         "mean": float(values.mean()),
         "standard_error": float(values.std(ddof=1) / np.sqrt(len(values))),

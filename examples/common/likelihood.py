@@ -1,0 +1,44 @@
+"""The log-likelihood of many images, estimated batch by batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import zhusuan as zs  # isort: skip  (before jittor, which it prepares)
+import jittor as jt
+import numpy as np
+from tqdm import tqdm
+
+from common.mnist import batches, n_batches
+
+
+def log_likelihoods(
+    generator: Any,
+    proposal: Any,
+    x: np.ndarray,
+    n_samples: int,
+    batch_size: int,
+    axis: int | None = 0,
+) -> np.ndarray:
+    """Estimate the log-likelihood of each image by importance sampling, on average too low.
+
+    :param generator: the model.
+    :param proposal: the posterior that is drawn from.
+    :param x: images, ``[n, 784]``.
+    :param n_samples: number of samples for each image.
+    :param batch_size: images that are in memory at once.
+    :param axis: dim of the particles that one run of ``proposal`` draws, None for a single draw.
+    :returns: nats, ``[n]``.
+    """
+    bar = tqdm(
+        batches(x, batch_size, shuffle=False), "log-likelihood", n_batches(len(x), batch_size),
+        leave=False, disable=None,
+    )  # fmt: skip
+    found = [
+        zs.is_loglikelihood(
+            generator, {"x": jt.array(rows)}, axis=axis, proposal=proposal, n_samples=n_samples,
+            progress=False,
+        ).numpy()
+        for rows in bar
+    ]  # fmt: skip
+    return np.concatenate(found)
