@@ -102,6 +102,32 @@ class Latent:
         value, log_det = self.transform.forward_and_log_det(free)
         return value, sum_to_lead(log_det, len(free.shape) - len(self.free_shape))
 
+    def free_of(self, given: Any, lead: Shape, what: str) -> np.ndarray:
+        """Return the coordinates of a value that a user gave, shape ``lead + free_shape``.
+
+        :param given: number, array or Var, inside the support; broadcasts to ``lead + shape``.
+        :param lead: dims in front, such as the number of chains.
+        :param what: what messages call it.
+        :raises ValueError: if the shape does not fit, or a value is outside or on the boundary.
+        """
+        value = host_view(as_var(given, what=what))
+        expected = (*lead, *self.shape)
+        try:
+            value = np.ascontiguousarray(np.broadcast_to(value, expected))
+        except ValueError:
+            raise ValueError(
+                f"{what} has shape {list(value.shape)}, expected {list(self.shape)}"
+                + (f" or {list(expected)}" if lead else "")
+            ) from None
+        violation = self.support.violation(value)
+        free = None if violation else host_view(self.free(value))
+        if free is None or not np.isfinite(free).all():
+            raise ValueError(
+                f"{what} must be inside its support, {self.support.name}, but "
+                f"{violation or 'a value is on its boundary'}"
+            )
+        return free
+
     def free(self, value: Any) -> Var:
         """Return the coordinates of a value, of shape ``[...] + free_shape``.
 

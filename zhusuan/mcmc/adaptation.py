@@ -25,7 +25,7 @@ class DualAveraging(NamedTuple):
     (Hoffman and Gelman 2014, eq. 6 and algorithm 5; the weighted sum as there,
     :math:`\bar H_t = (1 - \frac{1}{t+t_0}) \bar H_{t-1} + \frac{1}{t+t_0} H_t`).
 
-    :param mu: what :math:`\log\epsilon` shrinks to, :math:`\log(10 \epsilon_1)`.
+    :param mu: what :math:`\log\epsilon` shrinks to; see :meth:`at`.
     :param t: steps so far.
     :param h_bar: the averaged error.
     :param log_step: :math:`\log\epsilon`, the step size to try next.
@@ -39,13 +39,27 @@ class DualAveraging(NamedTuple):
     log_averaged: float
 
     @classmethod
-    def at(cls, step_size: float) -> DualAveraging:
-        """Begin at a step size.
+    def at(cls, step_size: float, gamma: float = 0.05, t0: float = 10.0) -> DualAveraging:
+        r"""Begin at a step size.
+
+        Hoffman and Gelman (2014) shrink to :math:`\mu = \log(10 \epsilon_1)`, with
+        :math:`\gamma = 0.05` and :math:`t_0 = 10`: a bias to long steps, which are cheap. The first
+        step size is near :math:`e^\mu`, less what one rate of acceptance can take off, at most
+        :math:`1 / (\gamma (1 + t_0))` in the logarithm. A larger :math:`t_0` allows less of that,
+        and steps ten times too long would be taken again and again with nothing accepted. So the
+        bias stays in proportion to it,
+
+        .. math:: \mu = \log\epsilon_1 + \log 10 \; \frac{0.05 \cdot 11}{\gamma (1 + t_0)},
+
+        which is theirs for their settings, and at most theirs for others.
 
         :param step_size: positive.
+        :param gamma: see :meth:`update`.
+        :param t0: see :meth:`update`.
         """
         log_step = math.log(step_size)
-        return cls(math.log(10.0) + log_step, 0, 0.0, log_step, log_step)
+        bias = math.log(10.0) * min(1.0, 0.05 * 11.0 / (gamma * (1.0 + t0)))
+        return cls(bias + log_step, 0, 0.0, log_step, log_step)
 
     def update(
         self, rate: float, target: float, gamma: float, t0: float, kappa: float
@@ -207,7 +221,7 @@ class Adaptation(NamedTuple):
         dual = None
         if self.step_size:
             step_size = search(step_size, metric)
-            dual = DualAveraging.at(step_size)
+            dual = self.dual_at(step_size)
         moments = _no_moments(metric) if self.mass else None
         return Tuning(step_size, metric, WarmUp(n_warmup, 0, first, ends, dual, moments))
 
@@ -236,11 +250,18 @@ class Adaptation(NamedTuple):
                 if dual is not None:
                     # Stan begins again from the last step size, under the new mass.
                     step_size = search(step_size, metric)
-                    dual = DualAveraging.at(step_size)
+                    dual = self.dual_at(step_size)
         if done == warm_up.n:
             final = step_size if dual is None else math.exp(dual.log_averaged)
             return Tuning(final, metric, None)
         return Tuning(step_size, metric, warm_up._replace(done=done, dual=dual, moments=moments))
+
+    def dual_at(self, step_size: float) -> DualAveraging:
+        """Return the dual averaging that begins at a step size.
+
+        :param step_size: positive.
+        """
+        return DualAveraging.at(step_size, self.gamma, self.t0)
 
     def learn(self, dual: DualAveraging, rate: float) -> DualAveraging:
         """Return the dual averaging after a step of this rate of acceptance.

@@ -16,7 +16,7 @@ from zhusuan.mcmc.hamiltonian import (
     check_positive,
     reasonable_step_size,
 )
-from zhusuan.mcmc.hmc import _trajectory
+from zhusuan.mcmc.hmc import trajectory
 from zhusuan.mcmc.integrators import PhasePoint
 from zhusuan.mcmc.metric import Diagonal, Metric, dense, unit
 
@@ -262,7 +262,7 @@ class ChEES(Kernel):
         # Trajectories that diverge overflow; their energy is infinite then, and they are rejected.
         with np.errstate(all="ignore"):
             start = PhasePoint(position, metric.draw(len(position)), log_prob, gradient)
-            leap = _trajectory(self.target.log_prob_and_grad, start, metric, step_size, n_leapfrogs)
+            leap = trajectory(self.target.log_prob_and_grad, start, metric, step_size, n_leapfrogs)
             moved, rates = leap.moved, leap.moved.acceptance_rate
             if tuning.warm_up is not None:
                 tuning = self._adaptation.update(

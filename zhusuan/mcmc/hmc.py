@@ -122,7 +122,7 @@ class HMC(HamiltonianKernel):
     # -- as a kernel
 
     def _transition(self, start: PhasePoint, metric: Metric, step_size: float) -> Moved:
-        leap = _trajectory(
+        leap = trajectory(
             self.target.log_prob_and_grad, start, metric, step_size, self._n_leapfrogs
         )
         return leap.moved
@@ -157,14 +157,15 @@ class HMC(HamiltonianKernel):
         if learnt is None or learnt.dim != target.dim:
             learnt = _Learnt(self._step_size, target.dim)
         metric = learnt.metric(self._mass_collect_iters)
-        if self.adapt_step_size and learnt.iteration in (0, self._mass_collect_iters):
+        has_new_mass = self.adapt_mass and learnt.iteration == self._mass_collect_iters
+        if self.adapt_step_size and (learnt.iteration == 0 or has_new_mass):
             found = reasonable_step_size(
                 target.log_prob_and_grad, place, learnt.step_size, metric
             )
-            learnt.step_size, learnt.dual = found, DualAveraging.at(found)
+            learnt.step_size, learnt.dual = found, self._adaptation.dual_at(found)
         with np.errstate(all="ignore"):
             start = PhasePoint(place[0], metric.draw(len(place[0])), *place[1:])
-            leap = _trajectory(
+            leap = trajectory(
                 target.log_prob_and_grad, start, metric, learnt.step_size, self._n_leapfrogs
             )
         self._learn(learnt, leap.moved)
@@ -188,7 +189,7 @@ class HMC(HamiltonianKernel):
         if self.adapt_mass:
             learnt.moments = learnt.moments.add(moved.position, self._mass_decay)
         if self.adapt_step_size:
-            dual = learnt.dual or DualAveraging.at(learnt.step_size)
+            dual = learnt.dual or self._adaptation.dual_at(learnt.step_size)
             learnt.dual = self._adaptation.learn(dual, float(moved.acceptance_rate.mean()))
             learnt.step_size = math.exp(learnt.dual.log_step)
         elif learnt.dual is not None:  # adaptation has ended: the averaged one from now on
@@ -218,9 +219,17 @@ class _Leap(NamedTuple):
     energy_after: np.ndarray
 
 
-def _trajectory(
+def trajectory(
     log_prob_and_grad: Any, start: PhasePoint, metric: Metric, step_size: float, n_leapfrogs: int
 ) -> _Leap:
+    """Go a number of leapfrog steps from ``start``, and accept the end or stay, chain by chain.
+
+    :param log_prob_and_grad: of the target.
+    :param start: positions and momenta of all chains.
+    :param metric: the mass.
+    :param step_size: of the leapfrog.
+    :param n_leapfrogs: how many steps.
+    """
     point = start
     for _ in range(n_leapfrogs):
         point = leapfrog(log_prob_and_grad, metric, point, step_size)

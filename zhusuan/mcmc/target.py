@@ -152,7 +152,8 @@ class Target(ABC):
         position = np.full((n_chains, self.dim), np.nan)
         for latent in self._latents:
             if latent.name in values:
-                free = _free(latent, values[latent.name], n_chains)
+                what = f"init of {latent.name!r}"
+                free = latent.free_of(values[latent.name], (n_chains,), what)
                 position[:, latent.start : latent.stop] = free.reshape(n_chains, -1)
         return position
 
@@ -328,22 +329,3 @@ def _leaf(array: np.ndarray) -> Var:
     if array.size == 1:
         leaf.sync()  # else a value of 0, 1 or 2 would be compiled into the kernels
     return leaf
-
-
-def _free(latent: Latent, given: Any, n_chains: int) -> np.ndarray:
-    value = host_view(as_var(given, what=f"init of {latent.name!r}"))
-    try:
-        value = np.ascontiguousarray(np.broadcast_to(value, (n_chains, *latent.shape)))
-    except ValueError:
-        raise ValueError(
-            f"init of {latent.name!r} has shape {list(value.shape)}, expected {list(latent.shape)} "
-            f"or {[n_chains, *latent.shape]}, chains first"
-        ) from None
-    violation = latent.support.violation(value)
-    free = None if violation else host_view(latent.free(value))
-    if free is None or not np.isfinite(free).all():
-        raise ValueError(
-            f"init of {latent.name!r} must be inside its support, {latent.support.name}, but "
-            f"{violation or 'a value is on its boundary'}"
-        )
-    return free

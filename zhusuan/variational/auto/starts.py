@@ -10,7 +10,7 @@ import jittor as jt
 import numpy as np
 
 from zhusuan import random
-from zhusuan._tensor import Shape, as_var, host_view, shape_of
+from zhusuan._tensor import Shape, host_view, shape_of
 from zhusuan.framework.latents import Latent, Model, run_at, run_prior
 from zhusuan.framework.stochastic_tensor import StochasticTensor
 
@@ -145,21 +145,8 @@ def _with(
     for latent in latents:
         if latent.name not in given:
             continue
-        value = host_view(as_var(given[latent.name], what=f"{guide}: init of {latent.name!r}"))
-        try:
-            value = np.ascontiguousarray(np.broadcast_to(value, latent.shape))
-        except ValueError:
-            raise ValueError(
-                f"{guide}: init of node {latent.name!r} has shape {list(value.shape)}, the node "
-                f"has shape {list(latent.shape)}"
-            ) from None
-        violation = latent.support.violation(value)
-        free = None if violation else host_view(latent.free(value))
-        if free is None or not np.isfinite(free).all():
-            raise ValueError(
-                f"{guide}: init of node {latent.name!r} must be inside its support, "
-                f"{latent.support.name}, but {violation or 'a value is on its boundary'}"
-            )
+        what = f"{guide}: init of node {latent.name!r}"
+        free = latent.free_of(given[latent.name], (), what)
         vector[latent.start : latent.stop] = np.ravel(free)
     return vector
 
