@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jittor as jt
@@ -14,6 +15,7 @@ import numpy as np
 
 from zhusuan._tensor import Shape, Var, as_var, host_view, shape_of
 from zhusuan.framework.latents import Latent
+from zhusuan.runtime.replay import Replay
 
 # Numbers that are mapped to their support at once.
 _CHUNK = 1_000_000
@@ -55,6 +57,9 @@ class Target(ABC):
     :raises ValueError: for another method.
     """
 
+    changes = False
+    """Whether the density is another at each step, as an estimate from a minibatch is."""
+
     def __init__(
         self,
         latents: Sequence[Latent],
@@ -68,6 +73,7 @@ class Target(ABC):
         self._latents = tuple(latents)
         self._chain_method = chain_method
         self._observed = uploaded(observed)
+        self._replays: dict[int, Replay] | None = None
 
     # -- what a target writes
 
@@ -88,6 +94,7 @@ class Target(ABC):
         """
         other = copy.copy(self)
         other._observed = {**self._observed, **uploaded(observed)}
+        other._replays = None
         return other
 
     # -- the coordinates
@@ -218,13 +225,7 @@ class Target(ABC):
         if not np.isfinite(narrow).all():
             escaped = ~np.isfinite(narrow).all(1)
             narrow = np.where(escaped[:, None], np.float32(0.0), narrow)
-        # Each latent is a leaf of its own: cutting up one Var, and the gradients of that, would be
-        # several kernels more.
-        leaves = {name: _leaf(part) for name, part in self.split(narrow).items()}
-        with jt.enable_grad():
-            total = self.log_prob(leaves)
-            gradients = jt.grad(total, list(leaves.values()))
-        log_prob, *parts = jt.fetch_sync([total, *gradients])
+        log_prob, *parts = self._evaluated(list(self.split(narrow).values()))
         n_chains = len(position)
         gradient = np.empty(position.shape)
         for latent, part in zip(self._latents, parts):
@@ -233,6 +234,39 @@ class Target(ABC):
         if escaped is not None:
             log_prob[escaped], gradient[escaped] = -np.inf, np.nan
         return log_prob, gradient
+
+    def _evaluated(self, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the log-density, and the gradient with respect to each latent."""
+        if self._replays is None:
+            return jt.fetch_sync(self._value_and_grad([_leaf(part) for part in parts]))
+        n_chains = len(parts[0])
+        if n_chains not in self._replays:
+            shapes = [np.shape(part) for part in parts]
+            self._replays[n_chains] = Replay(self._value_and_grad, shapes)
+        return self._replays[n_chains](*parts)
+
+    def _value_and_grad(self, leaves: Sequence[Var]) -> list[Var]:
+        # Each latent is a leaf of its own: cutting up one Var, and the gradients of that, would be
+        # several kernels more.
+        names = (latent.name for latent in self._latents)
+        with jt.enable_grad():
+            total = self.log_prob(dict(zip(names, leaves)))
+            return [total, *jt.grad(total, list(leaves))]
+
+    @contextlib.contextmanager
+    def fixed(self) -> Iterator[None]:
+        """Take the model to be the same all along: its weights and data do not change meanwhile.
+
+        Gradients are then taken by :class:`~zhusuan.runtime.replay.Replay`, many times as fast
+        for a small model.
+        """
+        before = self._replays
+        if before is None and not self.changes:
+            self._replays = {}
+        try:
+            yield
+        finally:
+            self._replays = before
 
     # -- checks
 
