@@ -340,8 +340,25 @@ UNIFORM = Wide("Uniform", minval=np.zeros([4, 1]), maxval=np.ones([4, 2]))
         (dict(proposal_meta_bn=UNIFORM), ValueError, ["'z'", "support of the model"]),
         (dict(proposal_meta_bn=Wide(group_ndims=0)), ValueError, ["[10, 4]", "[10, 4, 2]"]),
         (dict(meta_bn=Model(multiplier=3.0)), ValueError, ["'y'", "multiplied by 3"]),
+        # As the documented nets are: the cause, not that the terms have other shapes.
+        (
+            dict(meta_bn=Model(reduce_mean_dims=[0])),
+            ValueError,
+            ["'y'", "averages over dims [0]", "leave the average out"],
+        ),
+        (
+            dict(meta_bn=Wide(reduce_mean_dims=[0], mean=np.zeros([4, 2]), std=2.0)),
+            ValueError,
+            ["'z'", "averages over dims [0]"],
+        ),
+        (dict(observed=Y), TypeError, ["observed", "dict", "ndarray"]),
         (dict(observed={"y": Y, "q": Y}), ValueError, ["'q'", "no node"]),
         (dict(latent={"z": np.zeros([9, 4, 2])}), ValueError, ["[9, 4, 2]", "[10, 4, 2]"]),
+        (
+            dict(latent={"z": np.zeros([9, 4, 2])}, n_chains=None),
+            ValueError,
+            ["[9, 4, 2]", "[4, 2]", "n_chains=9"],
+        ),
     ],
 )
 def test_wrong_use_is_explained(arguments, error, pieces):
@@ -350,6 +367,21 @@ def test_wrong_use_is_explained(arguments, error, pieces):
     with pytest.raises(error) as caught:
         zs.AIS(**given)
     assert [piece for piece in pieces if piece not in str(caught.value)] == []
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        ("y", TypeError, "data must be a list of names, got 'y'"),
+        (["w"], ValueError, r"\['w'\] must name nodes that the model draws; those are \['y', 'z'"),
+        ([], ValueError, "must name nodes"),
+        (["y", "z"], ValueError, "there is no latent to integrate over"),
+    ],
+)
+def test_data_that_cannot_be_simulated_are_refused(data, error, message):
+    model = Model()
+    with pytest.raises(error, match=message):
+        zs.evaluation.bidirectional(model, model, zs.mcmc.HMC(), data, n_chains=3)
 
 
 def test_reverse_runs_need_values_of_the_latents():

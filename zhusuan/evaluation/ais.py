@@ -148,6 +148,10 @@ class AIS:
                 raise TypeError(f"AIS: {role} must be callable on observations, got {net!r}")
         if not isinstance(hmc, HamiltonianKernel):
             raise TypeError(f"AIS: hmc must be a kernel such as zs.mcmc.HMC(), got {hmc!r}")
+        if not isinstance(observed, Mapping):
+            raise TypeError(
+                f"AIS: observed must be a dict name -> value, got {type(observed).__name__}"
+            )
         if isinstance(latent, str):
             raise TypeError(f"AIS: latent must be a list of names or a dict, got {latent!r}")
         check_count("AIS", "n_temperatures", n_temperatures)
@@ -169,10 +173,12 @@ class AIS:
                 "n_samples to the nodes of the proposal"
             )
         for name, value in given.items():
-            if tuple(np.shape(value)) != draws[name].shape:
+            shape, drawn = tuple(np.shape(value)), draws[name].shape
+            if shape != drawn:
+                hint = f"; n_chains={shape[0]} makes it so" if shape[1:] == drawn else ""
                 raise ValueError(
-                    f"AIS: latent {name!r} has shape {list(np.shape(value))}, but the proposal "
-                    f"draws {list(draws[name].shape)}"
+                    f"AIS: latent {name!r} has shape {list(shape)}, but the proposal draws "
+                    f"{list(drawn)}{hint}"
                 )
         self._target = AnnealedTarget("AIS", meta_bn, proposal_meta_bn, observed, draws)
         self._kernel = hmc.bind(self._target)

@@ -67,7 +67,7 @@ class AnnealedTarget(Target):
         self._who, self._meta_bn, self._proposal = who, meta_bn, proposal
         values = {name: as_var(draw) for name, draw in draws.items()}
         with jt.no_grad():
-            run = self._run(values)
+            run = self._run(values, is_first=True)
             self.lead: Shape = self._checked_lead(run, draws)
             self._check_bounds(run, values)
         nodes = run.q.nodes if run.p is None else run.p.nodes
@@ -212,10 +212,13 @@ class AnnealedTarget(Target):
         run = self._run(values)
         return run.log_p, run.log_q
 
-    def _run(self, values: Mapping[str, Var]) -> _Run:
+    def _run(self, values: Mapping[str, Var], is_first: bool = False) -> _Run:
         given = {**self._observed, **values}
         with validation(False), judged_together():
             q = self._proposal(given)
+            if is_first:
+                # Before the log joint, whose terms such a node does not fit.
+                check_weighable(self._who, {name: q.nodes[name] for name in values})
             log_q = _log_q(q, values)
             result = q if self._meta_bn is self._proposal else self._meta_bn(given)
         p = result if isinstance(result, BayesianNet) else None
@@ -224,15 +227,15 @@ class AnnealedTarget(Target):
                 f"{self._who}: the model must return a BayesianNet or a log joint, got "
                 f"{type(result).__name__}"
             )
+        if is_first and p is not None:
+            check_weighable(self._who, p.nodes)
         return _Run(p, q, result if p is None else p.log_joint(), log_q)
 
     def _checked_lead(self, run: _Run, draws: Mapping[str, np.ndarray]) -> Shape:
         who = self._who
         if run.p is not None:
             check_latents({name: run.q.nodes[name].tensor for name in draws}, run.p)
-            check_weighable(who, run.p.nodes)
             raise_unread([run.q, run.p])
-        check_weighable(who, {name: run.q.nodes[name] for name in draws})
         lead, q_shape = shape_of(run.log_p), shape_of(run.log_q)
         if lead != q_shape:
             raise ValueError(

@@ -62,8 +62,12 @@ def bidirectional(
     :param seed: makes it reproducible; see :meth:`AIS.run <zhusuan.evaluation.AIS.run>`.
     :param options: others of :class:`~zhusuan.evaluation.AIS`, such as ``n_chains`` and
         ``n_temperatures``.
-    :raises ValueError: for a name that is no drawn node, and as :class:`~zhusuan.evaluation.AIS`.
+    :raises TypeError: if ``data`` is no list.
+    :raises ValueError: for a name that is no drawn node, if no latent is left, and as
+        :class:`~zhusuan.evaluation.AIS`.
     """
+    if isinstance(data, str):
+        raise TypeError(f"bidirectional: data must be a list of names, got {data!r}")
     given = {} if observed is None else dict(observed)
     with stream(spawn(1)[0] if seed is None else seed):
         with jt.no_grad():
@@ -74,6 +78,11 @@ def bidirectional(
                 raise ValueError(
                     f"bidirectional: data={list(data)} must name nodes that the model draws; those "
                     f"are {sorted(drawn)}"
+                )
+            if not set(drawn) - set(data):
+                raise ValueError(
+                    f"bidirectional: data={list(data)} are all nodes that the model draws, so that "
+                    "there is no latent to integrate over"
                 )
             arrays = dict(zip(drawn, jt.fetch_sync([node.tensor for node in drawn.values()])))
         # A model that draws particles itself: the first of them.
