@@ -29,7 +29,6 @@ struct Step {
 struct Program {
     std::vector<Step> steps;
     std::vector<Node*> kept;
-    std::vector<Var*> kept_memory;
     std::unordered_set<Node*> is_kept, has_kept_memory;
     std::vector<Var*> inputs, outputs;
     std::string problem;
@@ -45,18 +44,16 @@ struct Program {
     // Keeps the memory of a Var as well, which the executor frees when nothing waits for it.
     void keep_memory(Var* var) {
         keep(var);
-        if (!has_kept_memory.insert(var).second) return;
-        var->own_pending_liveness();
-        kept_memory.push_back(var);
+        if (has_kept_memory.insert(var).second) var->own_pending_liveness();
     }
 
     ~Program() {
         for (auto& step : steps) delete step.fused;
         SetupFreeBuffer freed_at_the_end;
-        for (auto* var : kept_memory) var->release_pending_liveness();
         for (auto* node : kept) {
-            node->release_forward_liveness();
-            node->release_backward_liveness();
+            // What was owned apart is given back together, else a node may be freed in between.
+            if (!has_kept_memory.count(node)) node->own_pending_liveness();
+            node->release_both_liveness();
         }
     }
 };
@@ -205,10 +202,6 @@ extern "C" void* zhusuan_replay_close(int64* outputs, int n) {
         program->keep_memory(program->outputs.back());
     }
     if (n) check(*recording);
-    // No gradient will be taken through these Vars any more. Without this, operations of Python's
-    // autograd functions and the Vars that these keep would hold each other.
-    for (auto* node : program->kept)
-        if (node->is_var() && node->id >= recording->first_id) node->set_stop_grad();
     delete recording;
     recording = nullptr;
     return program;

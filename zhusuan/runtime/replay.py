@@ -146,7 +146,8 @@ def _memory(address: int, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _leaves(arrays: Sequence[np.ndarray]) -> list[Any]:
-    leaves = [jt.array(np.ascontiguousarray(array, np.float32)) for array in arrays]
+    # Copies, as an array's memory may become the Var's, which replays write to.
+    leaves = [jt.array(np.array(array, np.float32, order="C")) for array in arrays]
     for leaf in leaves:
         if leaf.numel() == 1:
             leaf.sync()  # else a value of 0, 1 or 2 would be compiled into the kernels
