@@ -26,7 +26,7 @@ highlight_language = "python"
 nitpicky = True  # a reference that leads nowhere is a warning, and so an error
 nitpick_ignore_regex = [
     # What belongs to Python, numpy and Jittor: looking it up would need a network.
-    ("py:.*", r"(collections|contextlib|enum|inspect|numpy|np|os|jittor|jt|typing)\..*"),
+    ("py:.*", r"(collections|contextlib|enum|inspect|numpy|np|os|jittor|jt|pathlib|typing)\..*"),
     ("py:class", r"Any|Callable|Iterator|Mapping|Path|Sequence|Unpack|nn\.Module|Var"),
     ("py:class", r"abc\.ABC|function|module|property|optional"),
     ("py:exc", r"[A-Z]\w*Error|RuntimeWarning"),

@@ -1,11 +1,12 @@
 """The log-likelihood of each datum at each draw, and what ArviZ makes of it."""
 
 import sys
+import types
 
 import jittor as jt
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 import zhusuan as zs
 from zhusuan.evaluation import loo, pointwise, pointwise_log_likelihood, waic
@@ -110,6 +111,49 @@ def _exact_loo():
         std = np.sqrt(0.25 + X[i] @ covariance @ X[i])
         total += stats.norm(X[i] @ mean, std).logpdf(Y[i])
     return total
+
+
+# ArviZ 0.23.4 with numpy 2.4.6, of the log-densities of FIXED in float64.
+FIXED = {"w": (MEAN + np.random.default_rng(7).normal(size=(4, 500, 3))
+               @ np.linalg.cholesky(COVARIANCE).T).astype(np.float32)}  # fmt: skip
+ARVIZ_LOO, ARVIZ_LOO_SE = -17.879969696169216, 2.706671715884132
+ARVIZ_WAIC, ARVIZ_WAIC_SE, ARVIZ_P_WAIC = -17.77533845075835, 2.695147317667192, 2.81708067690327
+
+
+@pytest.mark.parametrize("version", ["0.23.4", "1.3.0"])
+def test_what_arviz_is_given_has_its_figures(version, monkeypatch):
+    """ArviZ itself is not needed: a stand-in takes what it would be given."""
+    given = {}
+
+    def from_dict(*args, **kwargs):
+        given.update(args[0] if args else kwargs)
+        return given
+
+    def criterion(data, **options):
+        assert data is given
+        return options
+
+    stand_in = types.SimpleNamespace(
+        __version__=version, from_dict=from_dict, loo=criterion, waic=criterion
+    )
+    monkeypatch.setitem(sys.modules, "arviz", stand_in)
+    log_lik = pointwise_log_likelihood(regression(group_ndims=1), {"y": Y}, FIXED)
+    assert loo(log_lik, FIXED, pointwise=True) == {"pointwise": True}
+    assert waic(log_lik, FIXED, scale="log") == {"scale": "log"}
+    np.testing.assert_array_equal(given["posterior"]["w"], FIXED["w"])
+    values = given["log_likelihood"]["y"].reshape(-1, 20)
+    # Watanabe (2010): log of the mean density, less the variance of the log-density.
+    fitted = special.logsumexp(values, 0) - np.log(len(values))
+    penalty = values.var(0)
+    # The log-densities are float32, of some 1e-5 each.
+    assert (fitted - penalty).sum() == pytest.approx(ARVIZ_WAIC, abs=1e-3)
+    assert penalty.sum() == pytest.approx(ARVIZ_P_WAIC, abs=1e-3)
+    assert np.sqrt(20 * (fitted - penalty).var()) == pytest.approx(ARVIZ_WAIC_SE, abs=1e-3)
+    # Leave-one-out without smoothing, which changes little where k is 0.52 at most.
+    left_out = np.log(len(values)) - special.logsumexp(-values, 0)
+    assert left_out.sum() == pytest.approx(ARVIZ_LOO, abs=0.05)
+    assert np.sqrt(20 * left_out.var()) == pytest.approx(ARVIZ_LOO_SE, abs=0.05)
+    assert abs(ARVIZ_LOO - _exact_loo()) < 0.1
 
 
 def test_loo_and_waic_of_a_conjugate_regression():

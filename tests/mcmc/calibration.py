@@ -122,7 +122,12 @@ class Ranks(NamedTuple):
         n_sets, n_quantities = self.ranks.shape
         counts = [np.bincount(column, minlength=self.n_draws + 1) for column in self.ranks.T]
         assert n_sets >= 10 * (self.n_draws + 1), "too few data sets for a chi-square test"
-        return min(1.0, n_quantities * min(stats.chisquare(row).pvalue for row in counts))
+        p = min(1.0, n_quantities * min(stats.chisquare(row).pvalue for row in counts))
+        print(
+            f"ranks of {n_quantities} quantities in {n_sets} data sets: p = {p:.3g}, "
+            f"autocorrelation of neighbouring draws {self.autocorrelation:.3f}"
+        )
+        return p
 
 
 def rank_truths(kernel, model, seed, n_sets=320, n_warmup=100, n_draws=15, thin=4):
@@ -189,7 +194,9 @@ def geweke(kernel, model, seed, n_chains=2000, n_steps=10):
             total = total + _centred(model, values, y)
     p_values = [stats.kstest(u, "uniform").pvalue for u in model.prior_uniforms(values).T]
     p_values += list(stats.ttest_1samp(total / n_steps, 0.0).pvalue)
-    return min(1.0, len(p_values) * min(p_values))
+    p = min(1.0, len(p_values) * min(p_values))
+    print(f"joint test of {n_chains} chains, {n_steps} steps: p = {p:.3g}")
+    return p
 
 
 def _centred(model, values, y):

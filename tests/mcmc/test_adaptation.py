@@ -25,6 +25,16 @@ def test_dual_averaging_is_the_published_sums():
         assert dual.log_averaged == pytest.approx(log_averaged)
 
 
+@pytest.mark.parametrize(("t0", "gamma"), [(10.0, 0.05), (100.0, 0.05), (1.0, 0.05), (10.0, 0.5)])
+def test_the_first_steps_are_no_longer_than_one_rejection_can_mend(t0, gamma):
+    """After a step with nothing accepted the next is at most 2.4 times the one begun at."""
+    dual = DualAveraging.at(0.3, gamma, t0)
+    assert math.exp(dual.mu) <= 3.0 * (1 + 1e-12)
+    after = dual.update(0.0, 0.8, gamma, t0, 0.75)
+    assert math.exp(after.log_step) / 0.3 < 10.0 * math.exp(-0.8 / 0.05 / 11) * (1 + 1e-12)
+    assert (t0, gamma) != (10.0, 0.05) or math.exp(dual.mu) == pytest.approx(3.0)
+
+
 def test_dual_averaging_finds_the_step_with_the_rate():
     dual = DualAveraging.at(1.0)
     for _ in range(2000):

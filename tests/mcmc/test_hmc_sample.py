@@ -38,6 +38,26 @@ def test_sample_reaches_the_posterior():
     assert judge(np.stack(draws[150:], 1), np.zeros(3), std**2) == ""
 
 
+@pytest.mark.parametrize("adapt_mass", [False, True])
+def test_acceptance_is_near_its_target_from_the_first_steps_on(adapt_mass):
+    """With ZhuSuan's settings; the mass is new after 10 transitions, and the step size with it."""
+    std = np.array([0.01, 1.0, 10.0], np.float32)
+    hmc = zs.HMC(0.1, 8, adapt_step_size=True, adapt_mass=adapt_mass)
+    zs.set_seed(3)
+    latent = {"x": np.random.default_rng(0).normal(size=(20, 3)) * std}
+    rates, steps = [], []
+    for _ in range(40):
+        latent, info = hmc.sample(gaussian(jt.array(std)), {}, latent)
+        rates.append(info.acceptance_rate.mean())
+        steps.append(info.updated_step_size)
+    # Dual averaging that began at ten times the step size found would have rejected all of steps
+    # 1 to 6 and 11 to 16.
+    for part in (rates[:10], rates[10:20], rates[20:]):
+        assert np.mean(part) > 0.6
+    # Scaled by its mass, the narrowest dim is as wide as the others.
+    assert (steps[-1] > 0.3) == adapt_mass
+
+
 def test_the_step_size_is_kept_unless_it_is_to_be_adapted():
     hmc = mcmc.HMC(0.2, 2)
     for _ in range(3):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import zhusuan as zs
 from tests.mcmc.targets import NumpyTarget, gaussian, judge
@@ -73,7 +74,10 @@ def test_moments_of_a_correlated_gaussian(make):
     trace = moments_of(make())
     assert judge(trace.samples["x"], MEAN, np.diagonal(COVARIANCE)) == ""
     ours = np.cov(trace.samples["x"].reshape(-1, 3).T)
-    np.testing.assert_allclose(ours, COVARIANCE, atol=0.15)
+    # As judge's 10% of variances; HMC's fixed length suits the last dim badly: over seeds its
+    # variance has an sd of 4%.
+    scale = np.sqrt(np.diagonal(COVARIANCE))
+    np.testing.assert_allclose(((ours - COVARIANCE) / scale).T / scale, 0.0, atol=0.1)
     # The rate aimed at is that of warm-up's last steps: within what 50 steps can tell.
     assert 0.6 < trace.stats["acceptance_rate"].mean() < 0.97
     assert not trace.stats["divergent"].any()
@@ -100,20 +104,48 @@ def test_moments_of_an_ill_conditioned_gaussian(metric):
     assert judge(trace.samples["x"], np.zeros(100), variance, 5) == ""
 
 
-@pytest.mark.slow
-def test_a_funnel_says_that_it_is_one():
-    """Neal's funnel: x ~ N(0, exp(v)) has no step size that serves both of its ends."""
+def funnel(is_centred):
+    """Neal's funnel, v ~ N(0, 9) and x ~ N(0, exp(v)), 10 dims in all; or in x = exp(v / 2) z."""
 
-    def both(position):
+    def centred(position):
         v, x = position[:, :1], position[:, 1:]
         square = 0.5 * x**2 * np.exp(-v)
         slope = -v / 9.0 + (square - 0.5).sum(1, keepdims=True)
         log_prob = -v[:, 0] ** 2 / 18.0 - (square + 0.5 * v).sum(1)
         return log_prob, np.concatenate([slope, -x * np.exp(-v)], 1)
 
-    trace = moments_of(mcmc.NUTS(), target=NumpyTarget(both, 10))
+    def non_centred(position):
+        precision = np.where(np.arange(10) == 0, 1.0 / 9.0, 1.0)
+        return -0.5 * (position**2 * precision).sum(1), -position * precision
+
+    return NumpyTarget(centred if is_centred else non_centred, 10)
+
+
+def test_a_funnel_says_that_it_is_one():
+    """No step size serves both of its ends: the neck is missing, and the trace says so."""
+    trace = moments_of(mcmc.NUTS(max_treedepth=6), 100, target=funnel(is_centred=True))
+    assert judge(trace.samples["x"][..., 0], 0.0, 9.0) != ""
+    warnings = " ".join(trace.summary().warnings)
+    print(warnings)
     assert trace.stats["divergent"].any()
-    assert "diverge" in " ".join(trace.summary().warnings)
+    assert "transitions diverged" in warnings
+    assert "non-centred" in warnings
+    assert "R-hat is above 1.01" in warnings
+
+
+def test_a_funnel_in_other_words_is_right():
+    trace = moments_of(mcmc.NUTS(), target=funnel(is_centred=False))
+    v, z = trace.samples["x"][..., :1], trace.samples["x"][..., 1:]
+    assert judge(v, 0.0, 9.0) == ""
+    # Of x itself, whose variance E exp(v) is that of a few draws, the share within 1 and its sign:
+    # P(|x| < 1) = E_v[2 Phi(exp(-v / 2)) - 1] by quadrature.
+    x = np.exp(0.5 * v) * z
+    grid = np.linspace(-30.0, 30.0, 20_001)
+    weight = stats.norm.pdf(grid, scale=3.0)
+    share = (weight * (2 * stats.norm.cdf(np.exp(-0.5 * grid)) - 1)).sum() / weight.sum()
+    assert judge(np.float64(np.abs(x) < 1.0), share, share * (1 - share), 5) == ""
+    assert not trace.stats["divergent"].any()
+    assert not trace.summary().warnings
 
 
 def wrong_sign(both, metric, point, step):

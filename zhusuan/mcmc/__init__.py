@@ -10,12 +10,13 @@ from zhusuan.mcmc.model_targets import FunctionTarget, ModelTarget, as_target
 from zhusuan.mcmc.nuts import NUTS
 from zhusuan.mcmc.psgld import PSGLD, RMSHParams
 from zhusuan.mcmc.run import run
+from zhusuan.mcmc.run_state import RunState
 from zhusuan.mcmc.sghmc import SGHMC, SGHMCStats
 from zhusuan.mcmc.sgld import SGLD
 from zhusuan.mcmc.sgmcmc import SGMCMC, SGMCMCInfo, SGMCMCStats
 from zhusuan.mcmc.sgnht import SGNHT, SGNHTStats
 from zhusuan.mcmc.target import Target
-from zhusuan.mcmc.trace import RunState, Trace
+from zhusuan.mcmc.trace import Trace, load_trace
 
 __all__ = [
     "HMC",
@@ -45,6 +46,7 @@ __all__ = [
     "Target",
     "Trace",
     "as_target",
+    "load_trace",
     "minibatches",
     "run",
 ]

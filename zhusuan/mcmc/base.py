@@ -53,13 +53,25 @@ class Kernel(ABC):
     numbers or arrays of shape [n_chains]. :func:`~zhusuan.mcmc.run` does all the rest.
     """
 
+    takes_minibatches = False
+    """Whether the kernel is for targets that are another at each step."""
+
     _target: Target | None = None
 
     def bind(self, target: Target) -> Kernel:
         """Return a copy of this kernel that samples from a target.
 
         :param target: the log-density.
+        :raises ValueError: if that is an estimate from minibatches, and the kernel needs the
+            log-density itself.
         """
+        if target.changes and not self.takes_minibatches:
+            raise ValueError(
+                f"{type(self).__name__} needs the log-density of all data, to accept and reject "
+                "by, and a MinibatchTarget estimates it anew at each step: give the model and all "
+                "data, zs.mcmc.run(kernel, model, observed), or take a kernel for stochastic "
+                "gradients, such as zs.mcmc.SGLD"
+            )
         bound = copy.copy(self)
         bound._target = target
         return bound

@@ -19,6 +19,7 @@ from zhusuan.distributions.multivariate_normal_cholesky import MultivariateNorma
 from zhusuan.distributions.normal import Normal
 from zhusuan.mcmc.base import Kernel, finite_start
 from zhusuan.mcmc.model_targets import ModelTarget
+from zhusuan.mcmc.target import Target
 from zhusuan.random.source import generator
 
 GAUSSIANS = (
@@ -38,12 +39,10 @@ class EllipticalSliceState(NamedTuple):
 
     :param position: shape [n_chains, D].
     :param log_likelihood: of the observed nodes, shape [n_chains].
-    :param prior: of the latents.
     """
 
     position: np.ndarray
     log_likelihood: np.ndarray
-    prior: Any
 
 
 class EllipticalSliceInfo(NamedTuple):
@@ -79,25 +78,38 @@ class EllipticalSlice(Kernel):
     observed.
     """
 
-    def init(self, position: np.ndarray, n_warmup: int = 0) -> EllipticalSliceState:
-        """Return the first state.
+    _prior: _Prior | None = None
 
-        :param position: values of the latents, shape [n_chains, D].
-        :param n_warmup: of no effect, since there is nothing to adapt.
-        :raises TypeError: if the target is no model's.
+    def bind(self, target: Target) -> EllipticalSlice:
+        """Return a copy of this kernel that samples from a model.
+
+        :param target: the model.
+        :raises TypeError: if it is no model.
         :raises ValueError: if a prior is not Gaussian, depends on another latent, or is reduced or
-            weighted; if nothing is observed; or if the log-density is not finite. The message
-            names the node.
+            weighted; or if nothing is observed. The message names the node.
         """
-        target = self.target
+        bound = super().bind(target)
+        assert isinstance(bound, EllipticalSlice)
         if not isinstance(target, ModelTarget):
             raise TypeError(
                 "EllipticalSlice needs a model, whose priors and likelihood it can tell apart, got "
                 f"{target!r}"
             )
+        bound._prior = _Prior.of(target)
+        return bound
+
+    def init(self, position: np.ndarray, n_warmup: int = 0) -> EllipticalSliceState:
+        """Return the first state.
+
+        :param position: values of the latents, shape [n_chains, D].
+        :param n_warmup: of no effect, since there is nothing to adapt.
+        :raises ValueError: if the log-density is not finite there, or counts more than the chains;
+            the message names the node.
+        """
         position, _, _ = finite_start(self, position)
-        prior = _Prior.of(target, position)
-        return EllipticalSliceState(position, log_likelihood(target, position), prior)
+        target = self.target
+        assert isinstance(target, ModelTarget)
+        return EllipticalSliceState(position, log_likelihood(target, position))
 
     def step(
         self, state: EllipticalSliceState
@@ -107,8 +119,10 @@ class EllipticalSlice(Kernel):
         :param state: what :meth:`init` or this method returned.
         """
         target = self.target
+        prior = self._prior
         assert isinstance(target, ModelTarget)
-        position, current, prior = state
+        assert prior is not None
+        position, current = state
         n = len(position)
         away, noise = position - prior.mean, prior.draw(n)
         rng = generator()
@@ -131,8 +145,8 @@ class EllipticalSlice(Kernel):
             low = np.where(angle < 0.0, angle, low)
             high = np.where(angle < 0.0, high, angle)
             angle = rng.uniform(low, high)
-        next_state = EllipticalSliceState(position, current, prior)
-        return next_state, EllipticalSliceInfo(current, n_evaluations)
+        info = EllipticalSliceInfo(current, n_evaluations)
+        return EllipticalSliceState(position, current), info
 
 
 def on_ellipse(away: np.ndarray, noise: np.ndarray, angle: np.ndarray) -> np.ndarray:
@@ -156,7 +170,7 @@ def log_likelihood(target: ModelTarget, position: np.ndarray) -> np.ndarray:
     n = len(position)
     latent = {part.name for part in target.latents}
     with jt.no_grad():
-        nodes = target._run(_values(target, position)).nodes
+        nodes = target.net_at(_values(target, position)).nodes
         terms = {name: node.log_prob() for name, node in nodes.items() if name not in latent}
     for name, term in terms.items():
         if shape_of(term) not in ((n,), (1,)):
@@ -180,17 +194,17 @@ class _Prior(NamedTuple):
     dists: tuple[Distribution, ...]
 
     @classmethod
-    def of(cls, target: ModelTarget, position: np.ndarray) -> _Prior:
+    def of(cls, target: ModelTarget) -> _Prior:
         """Return the prior of a model, checked.
 
         :param target: the model.
-        :param position: of the chains.
         """
         names = [part.name for part in target.latents]
-        net = target._run(_values(target, position[:1]))
+        # At two places that differ in all latents: a prior that depends on one differs as well.
+        here, there = np.random.default_rng(0).uniform(0.5, 1.0, (2, 1, target.dim))
+        net = target.net_at(_values(target, here))
         nodes = net.nodes  # at hand: the second run may be of the same net
-        # Elsewhere for all latents: a prior that depends on one of them is another there.
-        other = target._run(_values(target, position[:1] + 1.0 + np.abs(position[:1]))).nodes
+        other = target.net_at(_values(target, -there)).nodes
         if set(nodes) == set(names):
             raise ValueError(f"EllipticalSlice: nothing is observed: the nodes are {names}")
         if net._run.joint is not None:
@@ -199,7 +213,7 @@ class _Prior(NamedTuple):
                 "likelihood can't be told apart"
             )
         means = []
-        for latent in target._latents:
+        for latent in target.latent_nodes:
             node = nodes[latent.name]
             _check_gaussian(latent.name, node.dist, latent.reductions)
             _check_same(latent.name, node.dist, other[latent.name].dist)

@@ -27,9 +27,8 @@ class MinibatchTarget(ModelTarget):
 
     The likelihood of a minibatch must stand for that of all data: give its node ``n_data``.
 
-    It is meant for kernels that derive from :class:`~zhusuan.mcmc.SGMCMC`. For others, which accept
-    and reject, it would be a target that changes under their feet; they see the first minibatch
-    alone.
+    It is for kernels that derive from :class:`~zhusuan.mcmc.SGMCMC`. Others accept and reject by
+    the log-density itself, and refuse it.
 
     :param model: callable from a dict of observations to a BayesianNet.
     :param batches: function from the step to the observations of its minibatch; see
@@ -38,6 +37,8 @@ class MinibatchTarget(ModelTarget):
     :raises TypeError: if ``batches`` is no function that returns a dict.
     :raises ValueError: as :class:`~zhusuan.mcmc.ModelTarget`.
     """
+
+    changes = True
 
     def __init__(self, model: Model, batches: Batches, chain_method: str = "vectorized") -> None:
         if not callable(batches):

@@ -40,6 +40,18 @@ class ModelTarget(Target):
             latents = find_latents("mcmc", model, {} if observed is None else observed, None)
         super().__init__(latents, observed, chain_method)
 
+    @property
+    def latent_nodes(self) -> tuple[Latent, ...]:
+        """The latent nodes, with their supports and how their log-probabilities are reduced."""
+        return self._latents
+
+    def net_at(self, values: Mapping[str, Var]) -> BayesianNet:
+        """Run the model, and return the net with all its nodes.
+
+        :param values: name -> values of the latents, on their support.
+        """
+        return self._run(values)
+
     def _log_density(self, values: Mapping[str, Var]) -> Var:
         return self._run(values).log_joint()
 

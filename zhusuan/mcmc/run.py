@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-import jittor as jt
 import numpy as np
 from tqdm import tqdm
 
 from zhusuan import random
 from zhusuan.mcmc.base import Kernel
+from zhusuan.mcmc.draws import Draws, DrawsInMemory, DrawsOnDisk, Point
 from zhusuan.mcmc.hamiltonian import check_count
-from zhusuan.mcmc.model_targets import as_target
+from zhusuan.mcmc.model_targets import FunctionTarget, as_target
+from zhusuan.mcmc.run_state import RunState, check_fits, latents_of, on_host
 from zhusuan.mcmc.starts import starting_position
 from zhusuan.mcmc.target import Target
-from zhusuan.mcmc.trace import RunState, Trace
+from zhusuan.mcmc.trace import Trace
+from zhusuan.mcmc.trace_files import TraceFiles, check_free
 
 _SHOW_SECONDS = 0.1
 
@@ -35,6 +39,7 @@ def run(
     progress: bool | None = None,
     *,
     chain_method: str = "vectorized",
+    save_to: str | os.PathLike[str] | None = None,
 ) -> Trace:
     """Sample from the posterior of a model, all chains in one batch.
 
@@ -48,6 +53,16 @@ def run(
     the real line through a transform, its Jacobian included, and come back on their support.
 
     Ctrl-C ends the run quietly: what was drawn until then is returned.
+
+    A long run may write its draws into a folder while it goes on, so that they take no memory and
+    are not lost when the process is killed::
+
+        zs.mcmc.run(kernel, model, {"y": y}, n_draws=1_000_000, save_to="draws")
+        trace = zs.mcmc.load_trace("draws")   # in any process, also while the run goes on
+        zs.mcmc.run(kernel, model, {"y": y}, n_draws=500_000, init=trace, save_to="draws")
+
+    The last line appends to what is there, and gives the very draws that one run of both would have
+    given.
 
     :param kernel: such as :class:`~zhusuan.mcmc.NUTS` or :class:`~zhusuan.mcmc.HMC`.
     :param model: callable from a dict of observations to a BayesianNet; a function from a dict of
@@ -69,6 +84,10 @@ def run(
         by default, if that is a terminal.
     :param chain_method: ``'vectorized'``; or ``'sequential'`` for models that can't take the
         leading axis: one chain after the other, n_chains times as slow.
+    :param save_to: a folder for the draws: a new one; or that of the trace which ``init`` is, and
+        which then goes on. The state is saved every five seconds, in the warm-up as well. The trace
+        that is returned has all draws of the folder, and reads them from there.
+    :raises FileExistsError: if ``save_to`` has something else already.
     :raises TypeError: for an argument of the wrong kind.
     :raises ValueError: for a number out of range, a model that can't be sampled, or if no start
         with a finite log-density is found; the message names the node.
@@ -81,24 +100,65 @@ def run(
     check_count("run", "thin", thin)
     if progress not in (None, True, False):
         raise TypeError(f"run: progress must be True, False or None, got {progress!r}")
+    path = None if save_to is None else Path(save_to)
+    goes_on = path is not None and isinstance(init, Trace) and _is_same(path, init.path)
+    if path is not None and not goes_on:
+        check_free(path)
+    n_before = init.n_draws if isinstance(init, Trace) else 0
     init = init.state if isinstance(init, Trace) else init
     resumed = init if isinstance(init, RunState) else None
     begin = time.perf_counter()
-    with _stream(seed, resumed):
-        target = as_target(model, observed, init, chain_method)
+    with _stream(seed, resumed), contextlib.ExitStack() as stack:
+        target = _target(model, observed, init, chain_method)
+        stack.enter_context(target.fixed())
         kernel = kernel.bind(target)
         if resumed is not None:
-            _check_fits(resumed, target)
+            check_fits(resumed, kernel)
             state, n_warmup = resumed.kernel, resumed.n_warmup
         else:
             position = starting_position(target, n_chains, init)
             target.check_independent(position)
             state = kernel.init(position, n_warmup)
-        sampling = _Sampling(kernel, state, n_warmup, n_draws, thin)
+        n_chains = int(state.position.shape[0])
+        draws: Draws
+        if path is None:
+            draws = DrawsInMemory(target, n_chains, n_draws)
+        else:
+            files = stack.enter_context(_files(path, goes_on, n_before, target, n_chains))
+            draws = DrawsOnDisk(target, n_chains, files)
+        sampling = _Sampling(kernel, draws, thin, state, n_warmup, latents_of(target))
         disable = None if progress is None else not progress
         with tqdm(total=n_warmup + n_draws * thin, unit="step", disable=disable) as bar:
-            sampling.run(bar)
-        return sampling.trace(target, time.perf_counter() - begin)
+            interrupted = sampling.run(n_draws, bar)
+        return draws.trace(sampling.point, interrupted, time.perf_counter() - begin)
+
+
+def _target(model: Any, observed: Any, init: Any, chain_method: str) -> Target:
+    try:
+        return as_target(model, observed, init, chain_method)
+    except TypeError:
+        if not (isinstance(init, RunState) and init.latents and callable(model)):
+            raise
+        # A function can't be told by the values of init, but the state has their shapes.
+        return FunctionTarget(model, dict(init.latents), None, observed, chain_method)
+
+
+def _is_same(path: Path, other: Path | None) -> bool:
+    return other is not None and path.resolve() == other.resolve()
+
+
+def _files(path: Path, goes_on: bool, n_before: int, target: Target, n_chains: int) -> TraceFiles:
+    if not goes_on:
+        none = np.empty((n_chains, 0, target.dim), np.float32)
+        return TraceFiles.create(path, target.to_support(none))
+    files = TraceFiles.open(path)
+    if files.n_draws != n_before:
+        files.close()
+        raise ValueError(
+            f"run: {path} has {files.n_draws} draws by now, and the trace to continue from has "
+            f"{n_before}: load it again, init=zs.mcmc.load_trace({str(path)!r})"
+        )
+    return files
 
 
 @contextlib.contextmanager
@@ -116,42 +176,57 @@ def _stream(seed: int | None, resumed: RunState | None) -> Iterator[None]:
             yield
 
 
-def _check_fits(resumed: RunState, target: Target) -> None:
-    shape = tuple(resumed.kernel.position.shape)
-    if shape[1] != target.dim:
-        raise ValueError(
-            f"run: the state to continue from has {shape[1]} coordinates, but {target!r}; it "
-            "belongs to another model"
-        )
-
-
 class _Sampling:
-    """One run; the arguments are described in :func:`run`."""
+    """One run.
 
-    def __init__(self, kernel: Kernel, state: Any, n_warmup: int, n_draws: int, thin: int) -> None:
-        self._kernel, self._state = kernel, state
-        self._n_warmup, self._n_draws, self._thin = n_warmup, n_draws, thin
-        self._n_warmed = self._n_drawn = 0
+    :param kernel: bound to its target.
+    :param draws: where the draws go.
+    :param thin: transitions for each of them.
+    :param state: of the kernel.
+    :param n_warmup: steps of the warm-up that are still to be made.
+    :param latents: names and shapes of the latents.
+    :ivar point: how far the run is. A Ctrl-C between two such points takes it back to the first.
+    """
+
+    def __init__(
+        self, kernel: Kernel, draws: Draws, thin: int, state: Any, n_warmup: int, latents: Any
+    ) -> None:
+        self._kernel, self._draws, self._thin = kernel, draws, thin
+        self._state, self._n_warmup, self._latents = state, n_warmup, latents
         self._n_divergent = 0
         self._shown_at = 0.0
-        self._interrupted = False
-        self._draws: np.ndarray | None = None
-        self._stats: dict[str, np.ndarray] = {}
+        self.point = self._point_at(0, 0)
 
-    def run(self, bar: Any) -> None:
-        """Make all steps, or those until Ctrl-C.
+    def run(self, n_draws: int, bar: Any) -> bool:
+        """Make all steps, or those until Ctrl-C; return whether it was pressed.
 
+        :param n_draws: draws of each chain.
         :param bar: of tqdm.
         """
         try:
-            for _ in range(self._n_warmup):
+            self._draws.reached(self.point)
+            for i in range(self._n_warmup):
                 self._step(bar)
-                self._n_warmed += 1
-            for _ in range(self._n_draws):
+                self._reach(i + 1, 0)
+            for i in range(n_draws):
                 infos = [self._step(bar) for _ in range(self._thin)]
-                self._keep(infos)
+                self._draws.put(i, on_host(self._state.position), _thinned(infos))
+                self._reach(self._n_warmup, i + 1)
         except KeyboardInterrupt:
-            self._interrupted = True
+            return True
+        except Exception:
+            self._draws.rescue(self.point)
+            raise
+        return False
+
+    def _point_at(self, n_warmed: int, n_drawn: int) -> Point:
+        left = self._n_warmup - n_warmed
+        state = RunState(self._state, left, random.get_state(), self._latents)
+        return Point(state, n_warmed, n_drawn)
+
+    def _reach(self, n_warmed: int, n_drawn: int) -> None:
+        self.point = self._point_at(n_warmed, n_drawn)
+        self._draws.reached(self.point)
 
     def _step(self, bar: Any) -> Any:
         self._state, info = self._kernel.step(self._state)
@@ -161,7 +236,7 @@ class _Sampling:
 
     def _show(self, bar: Any, info: Any) -> None:
         divergent = getattr(info, "divergent", None)
-        is_warm = self._n_warmed == self._n_warmup
+        is_warm = self.point.n_warmed == self._n_warmup
         if divergent is not None and is_warm:
             self._n_divergent += int(np.sum(divergent))
         now = time.perf_counter()
@@ -178,48 +253,14 @@ class _Sampling:
             bar.set_postfix(shown, refresh=False)
         bar.update()
 
-    def _keep(self, infos: list[Any]) -> None:
-        position = self._state.position
-        if isinstance(position, jt.Var):
-            position = position.numpy()
-        n_chains = len(position)
-        if self._draws is None:
-            self._draws = np.empty((n_chains, self._n_draws, position.shape[1]), np.float32)
-            for name, value in infos[-1]._asdict().items():
-                kind = np.asarray(value).dtype
-                self._stats[name] = np.empty((n_chains, self._n_draws), kind)
-        i = self._n_drawn
-        self._draws[:, i] = position
-        for name, row in self._stats.items():
-            row[:, i] = _thinned([getattr(info, name) for info in infos])
-        self._n_drawn += 1
 
-    def trace(self, target: Target, seconds: float) -> Trace:
-        """Return what was drawn.
-
-        :param target: maps the draws to their support.
-        :param seconds: that the run took.
-        """
-        n = self._n_drawn
-        draws = self._draws
-        if draws is None:
-            draws = np.empty((self._state.position.shape[0], 0, target.dim), np.float32)
-        left = self._n_warmup - self._n_warmed
-        return Trace(
-            target.to_support(draws[:, :n]),
-            {name: row[:, :n] for name, row in self._stats.items()},
-            RunState(self._state, left, random.get_state()),
-            self._n_warmed,
-            self._interrupted,
-            seconds,
-        )
-
-
-def _thinned(values: list[Any]) -> Any:
-    """Return one value for several transitions: the last; of counts the sum, of flags any."""
-    if len(values) == 1:
-        return values[0]
-    kind = np.asarray(values[0]).dtype.kind
-    if kind == "b":
-        return np.any(values, 0)
-    return np.sum(values, 0) if kind in "iu" else values[-1]
+def _thinned(infos: list[Any]) -> dict[str, Any]:
+    """Return the fields of the last info; of counts the sum over all, of flags whether any."""
+    fields = infos[-1]._asdict()
+    if len(infos) > 1:
+        for name, value in fields.items():
+            kind = np.asarray(value).dtype.kind
+            if kind in "biu":
+                total = np.any if kind == "b" else np.sum
+                fields[name] = total([getattr(info, name) for info in infos], 0)
+    return fields

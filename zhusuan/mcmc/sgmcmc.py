@@ -106,6 +106,8 @@ class SGMCMC(Kernel):
         set anew between calls of :meth:`sample`.
     """
 
+    takes_minibatches = True
+
     def __init__(self, learning_rate: LearningRate) -> None:
         if not callable(learning_rate):
             learning_rate = _number(learning_rate)

@@ -257,7 +257,7 @@ class Target(ABC):
     def fixed(self) -> Iterator[None]:
         """Take the model to be the same all along: its weights and data do not change meanwhile.
 
-        Gradients are then taken by :class:`~zhusuan.runtime.replay.Replay`, many times as fast
+        Gradients are then taken by ``zhusuan.runtime.replay.Replay``, many times as fast
         for a small model.
         """
         before = self._replays

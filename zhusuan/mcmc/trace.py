@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from zhusuan import random
-from zhusuan.diagnostics import Summary, summary, to_arviz
-
-
-class RunState(NamedTuple):
-    """Where a run ended; :func:`~zhusuan.mcmc.run` goes on from it, ``init=trace.state``.
-
-    :param kernel: state of the kernel.
-    :param n_warmup: steps of the warm-up that are still to be made.
-    :param random: state of the stream of random numbers.
-    """
-
-    kernel: Any
-    n_warmup: int
-    random: random.State
+from zhusuan.diagnostics import Summary, plots, summary, to_arviz
+from zhusuan.mcmc.run_state import RunState
+from zhusuan.mcmc.trace_files import Ending, TraceFiles, read
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -37,6 +27,8 @@ class Trace:
     :ivar n_warmup: steps of the warm-up that were made in this run.
     :ivar interrupted: whether Ctrl-C ended the run.
     :ivar seconds: how long the run took.
+    :ivar path: the folder that the arrays are read from as they are used; None if they are in
+        memory.
     """
 
     samples: dict[str, np.ndarray]
@@ -45,6 +37,7 @@ class Trace:
     n_warmup: int
     interrupted: bool
     seconds: float
+    path: Path | None = None
 
     @property
     def n_chains(self) -> int:
@@ -79,6 +72,49 @@ class Trace:
         """
         return to_arviz(self.samples, self.stats, **groups)
 
+    def plot_trace(self, names: Sequence[str] | None = None, **options: Any) -> Any:
+        """Plot each chain's draws in their order, by ArviZ.
+
+        :param names: of the latents that are shown, by default all.
+        :param options: of ``arviz.plot_trace``, which has other ones in ArviZ 0.x and 1.x.
+        :return: what it returns: axes, or in ArviZ 1.x a ``PlotCollection``.
+        :raises RuntimeError: if ArviZ, or what it needs for plots, is not installed.
+        """
+        return plots.plot("plot_trace", self.to_arviz(), names, options)
+
+    def plot_rank(self, names: Sequence[str] | None = None, **options: Any) -> Any:
+        """Plot how each chain's draws rank among those of all: evenly, if the chains agree.
+
+        (Vehtari et al. 2021.)
+
+        :param names: see :meth:`plot_trace`.
+        :param options: of ``arviz.plot_rank``.
+        :return: see :meth:`plot_trace`.
+        :raises RuntimeError: see :meth:`plot_trace`.
+        """
+        return plots.plot("plot_rank", self.to_arviz(), names, options)
+
+    def plot_pair(self, names: Sequence[str] | None = None, **options: Any) -> Any:
+        """Plot pairs of latents against each other, with the transitions that diverged.
+
+        :param names: see :meth:`plot_trace`.
+        :param options: of ``arviz.plot_pair``.
+        :return: see :meth:`plot_trace`.
+        :raises RuntimeError: see :meth:`plot_trace`.
+        """
+        return plots.plot("plot_pair", self.to_arviz(), names, options)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all of this trace into a folder, for :func:`~zhusuan.mcmc.load_trace`.
+
+        :param path: the folder, which is made.
+        :raises FileExistsError: if there is something already.
+        :raises TypeError: if the kernel's state has something that can't be saved.
+        """
+        ending = Ending(self.state, self.n_warmup, self.interrupted, self.seconds)
+        with TraceFiles.create(Path(path), self.samples) as files:
+            files.append(self.samples, self.stats, ending)
+
     @property
     def _any(self) -> np.ndarray:
         return next(iter(self.samples.values()))
@@ -90,3 +126,21 @@ class Trace:
             f"<Trace of {shapes}: {self.n_chains} chains of {self.n_draws} draws, "
             f"{self.seconds:.1f} s{ended}>"
         )
+
+
+def load_trace(path: str | os.PathLike[str], check: bool = True) -> Trace:
+    """Return the trace in a folder that :func:`~zhusuan.mcmc.run` or :meth:`Trace.save` wrote.
+
+    Its arrays are read-only views of the file: what is used is read, so they may be larger than the
+    memory. A run that is still writing may be looked at; one that was killed has all draws up to
+    its last save, and can be continued from there. Nothing is unpickled; the named tuples of a
+    kernel of your own must have been imported.
+
+    :param path: the folder.
+    :param check: whether to read all draws once and compare their checksums.
+    :raises FileNotFoundError: if there is no trace.
+    :raises ValueError: if it is damaged.
+    """
+    folder = Path(path)
+    samples, stats, ending = read(folder, check)
+    return Trace(samples, stats, *ending, folder)
