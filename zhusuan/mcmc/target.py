@@ -241,8 +241,7 @@ class Target(ABC):
             return jt.fetch_sync(self._value_and_grad([_leaf(part) for part in parts]))
         n_chains = len(parts[0])
         if n_chains not in self._replays:
-            shapes = [np.shape(part) for part in parts]
-            self._replays[n_chains] = Replay(self._value_and_grad, shapes)
+            self._replays[n_chains] = Replay(self._value_and_grad)
         return self._replays[n_chains](*parts)
 
     def _value_and_grad(self, leaves: Sequence[Var]) -> list[Var]:

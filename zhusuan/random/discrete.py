@@ -22,8 +22,8 @@ from zhusuan.random.filling import (
     expand,
     fill,
     host,
-    upload,
 )
+from zhusuan.random.uploads import uploaded
 
 # numpy refuses rates from which a count could leave int64.
 _LARGEST_RATE = 9.2e18
@@ -191,7 +191,7 @@ def permutation(n: int, size: int | None = None, dtype: str = "int32") -> Var:
     check_dtype("permutation", dtype, ("int32", "int64"))
     size = n if size is None else size
     check("permutation", "size", np.asarray(size), 0 <= size <= n, f"in [0, n = {n}]")
-    return upload(source.generator().choice(n, size, replace=False).astype(dtype))
+    return uploaded(lambda: source.generator().choice(n, size, replace=False).astype(dtype))
 
 
 def categorical(logits: Any, lead_shape: Sequence[int] = (), dtype: str = "int32") -> Var:

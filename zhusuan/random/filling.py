@@ -13,6 +13,7 @@ import numpy as np
 
 from zhusuan._tensor import FLOAT_DTYPES, Var, host_view
 from zhusuan.random import source
+from zhusuan.random.uploads import uploaded
 
 Draw = Callable[..., np.ndarray]
 """``draw(generator, n, *parameters)`` returns n draws; a parameter is a 0-d array or has n rows."""
@@ -52,17 +53,6 @@ def on_device() -> bool:
     return bool(jt.flags.use_cuda)
 
 
-def upload(drawn: np.ndarray) -> Var:
-    """Return ``drawn`` as a Var of the same dtype.
-
-    ``jt.array`` with a dtype copies twice; without one it narrows 64 bits unless told not to.
-    """
-    if drawn.dtype.itemsize < 8:
-        return jt.ops.array(drawn)
-    with jt.flag_scope(auto_convert_64_to_32=0):
-        return jt.ops.array(drawn)
-
-
 def fill(
     draw: Draw,
     shape: Sequence[int],
@@ -86,18 +76,21 @@ def fill(
     """
     shape = tuple(shape)
     size = math.prod(shape)
-    if size <= BLOCK:
-        n = math.prod(shape[:-event_ndim]) if event_ndim else size
-        drawn = draw(source.generator(), n, *parameters).reshape(shape)
-        return upload(drawn.astype(dtype, copy=False))
-
     event = shape[len(shape) - event_ndim :]
-    out = np.empty((size // math.prod(event), *event), dtype)
-    if size < PARALLEL_FROM or not parallel:
-        _fill_blocks(draw, source.generator(), out, parameters)
-    else:
-        _fill_lanes(draw, out, parameters)
-    return upload(out.reshape(shape))
+
+    def make() -> np.ndarray:
+        if size <= BLOCK:
+            n = math.prod(shape[:-event_ndim]) if event_ndim else size
+            drawn = draw(source.generator(), n, *parameters).reshape(shape)
+            return drawn.astype(dtype, copy=False)
+        out = np.empty((size // math.prod(event), *event), dtype)
+        if size < PARALLEL_FROM or not parallel:
+            _fill_blocks(draw, source.generator(), out, parameters)
+        else:
+            _fill_lanes(draw, out, parameters)
+        return out.reshape(shape)
+
+    return uploaded(make)
 
 
 def _fill_blocks(

@@ -16,6 +16,7 @@ import numpy as np
 from zhusuan import kernels
 from zhusuan._tensor import Var
 from zhusuan.random import source
+from zhusuan.random.uploads import uploaded
 
 # Below, numpy is as quick: a kernel's call costs 30 us.
 LARGE = 32_768
@@ -36,12 +37,15 @@ def draw(kind: str, shape: Sequence[int]) -> Var:
     :param kind: ``'normal'`` or ``'uniform'``.
     :param shape: shape of the result.
     """
-    key = source.generator().integers(0, 2**32, size=4, dtype=np.uint32)
+
+    def key() -> np.ndarray:
+        return source.generator().integers(0, 2**32, size=4, dtype=np.uint32).view(np.int32)
+
     # One dim, so that one kernel serves all shapes.
     flat = jt.code(
         [int(np.prod(shape))],
         "float32",
-        [jt.array(key.view(np.int32))],
+        [uploaded(key)],
         cpu_header=kernels.include("philox.h"),
         cpu_src=f"zs::philox_{kind}(out0_shape0, (const uint32_t*)in0_p, out0_p);",
     )

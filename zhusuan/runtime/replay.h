@@ -188,8 +188,8 @@ extern "C" void zhusuan_replay_open(int64* inputs, int n) {
     }
 }
 
-// Ends the recording; returns the program.
-extern "C" void* zhusuan_replay_close(int64* outputs, int n) {
+// Ends the recording; returns the program. What was uploaded meanwhile joins the inputs.
+extern "C" void* zhusuan_replay_close(int64* outputs, int n, int64* uploaded, int n_uploaded) {
     using namespace zhusuan_replay;
     for (auto& named : recording->fused) named.first->entry = named.second;
     for (auto& named : jit_ops) {
@@ -197,6 +197,10 @@ extern "C" void* zhusuan_replay_close(int64* outputs, int n) {
         if (kept != recording->single.end()) named.second = kept->second;
     }
     auto* program = recording->program;
+    for (int i = 0; i < n_uploaded; i++) {
+        program->inputs.push_back(var_of(uploaded[i]));
+        program->keep_memory(program->inputs.back());
+    }
     for (int i = 0; i < n; i++) {
         program->outputs.push_back(var_of(outputs[i]));
         program->keep_memory(program->outputs.back());
@@ -217,9 +221,6 @@ extern "C" void zhusuan_replay_run(void* program) {
 
 extern "C" const char* zhusuan_replay_problem(void* program) {
     return ((zhusuan_replay::Program*)program)->problem.c_str();
-}
-extern "C" int zhusuan_replay_n_steps(void* program) {
-    return (int)((zhusuan_replay::Program*)program)->steps.size();
 }
 extern "C" void* zhusuan_replay_input(void* program, int i) {
     return ((zhusuan_replay::Program*)program)->inputs[i]->mem_ptr;
