@@ -13,6 +13,7 @@ from zhusuan import (  # noqa: E402
     framework,
     linalg,
     mcmc,
+    optim,
     random,
     special,
     testing,
@@ -22,6 +23,7 @@ from zhusuan import (  # noqa: E402
 from zhusuan._version import __version__  # noqa: E402
 from zhusuan.checkpoint import load, save  # noqa: E402
 from zhusuan.evaluation import AIS, is_loglikelihood  # noqa: E402
+from zhusuan.flows import inv_autoregressive_flow, planar_normalizing_flow  # noqa: E402
 from zhusuan.framework.bayesian import bayesian  # noqa: E402
 from zhusuan.framework.bn import BayesianNet  # noqa: E402
 from zhusuan.framework.meta_bn import MetaBayesianNet, meta_bayesian_net  # noqa: E402
@@ -49,12 +51,15 @@ __all__ = [
     "framework",
     "get_module",
     "get_parameter",
+    "inv_autoregressive_flow",
     "is_loglikelihood",
     "linalg",
     "load",
     "map_particles",
     "mcmc",
     "meta_bayesian_net",
+    "optim",
+    "planar_normalizing_flow",
     "predict",
     "random",
     "render",

@@ -4,7 +4,7 @@ import jittor as jt
 import numpy as np
 import pytest
 
-from tests.transforms import checks
+from tests.transforms import cases_coupling, cases_residual, checks
 from tests.transforms.cases import CASES, Case, plain
 from zhusuan import transforms as zt
 from zhusuan.transforms.base import Transform
@@ -20,6 +20,7 @@ def _say_how_many(request):
 
 # Their classes, updates and contexts are in other rows too; a net is dozens of kernels.
 SLOW = ["InverseAutoregressive gated, context", "MaskedAutoregressive"]
+SLOW += [*cases_coupling.SLOW, *cases_residual.SLOW]
 every = pytest.mark.parametrize(
     "case",
     [pytest.param(c, marks=[pytest.mark.slow] if c.name in SLOW else [], id=c.name) for c in CASES],

@@ -195,9 +195,21 @@ class Flow(Distribution):
         return both | jt.isnan(given)  # NaN stays NaN
 
     def _some_value(self, given: Var) -> Var:
-        shape = self.transform.inverse_shape(shape_of(given))
-        zero = jt.zeros(list(shape), dtype=str(given.dtype)).stop_grad()
-        return self.transform.forward(zero, **self._context).detach()
+        """Return values inside the codomain, an interval."""
+        bounds = self.transform.codomain
+        assert isinstance(bounds, Interval)
+        if isinstance(bounds.lower, jt.Var) or isinstance(bounds.upper, jt.Var):
+            shape = self.transform.inverse_shape(shape_of(given))
+            zero = jt.zeros(list(shape), dtype=str(given.dtype)).stop_grad()
+            return self.transform.forward(zero, **self._context).detach()
+        # A number does: forward may take a pass of a network for each entry.
+        low, high = bounds.lower, bounds.upper
+        if low > -math.inf and high < math.inf:
+            inside = 0.5 * (low + high)
+        else:
+            # Far from 0 a step of 1 may be lost to rounding.
+            inside = low + 1.0 + abs(low) if low > -math.inf else high - 1.0 - abs(high)
+        return jt.full_like(given, inside).stop_grad()
 
 
 def _check(latent: Any, transform: Any) -> None:

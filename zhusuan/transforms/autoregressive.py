@@ -13,60 +13,51 @@ from zhusuan._tensor import Shape, Var, broadcast_shapes, scalar, shape_of
 from zhusuan.transforms._events import sum_events
 from zhusuan.transforms.base import Transform
 
-Update = Callable[[Var, Var, Var], Var]
+Update = Callable[[Var], tuple[Var, Var]]
+Entries = Callable[[Var, Var, Var], Var]
 
 UPDATES = ("affine", "gated")
 
 
 class _Autoregressive(Transform):
-    """What both have in common: a net that gives each entry's shift and scale.
+    """What all have in common: a net that gives each entry's map from the entries before it.
 
-    :param net: a :class:`~zhusuan.transforms.MADE` with two outputs for each entry, or a module
-        with its attributes ``n_dim``, ``order`` and ``context_size``.
-    :param update: ``'affine'`` or ``'gated'``.
-    :raises ValueError: for another update, or a net with another number of outputs.
+    :param net: a :class:`~zhusuan.transforms.MADE`, or a module with its attributes ``n_dim``,
+        ``n_outputs``, ``order`` and ``context_size``.
+    :param n_outputs: how many outputs for each entry it must have.
+    :param what: what these are, for messages.
+    :raises ValueError: for a net with another number of outputs.
     """
 
     event_ndims_in = 1
     event_ndims_out = 1
 
-    def __init__(self, net: nn.Module, update: str = "affine") -> None:
+    def __init__(self, net: nn.Module, n_outputs: int, what: str) -> None:
         super().__init__()
-        if update not in UPDATES:
-            raise ValueError(f"{self._name}: update must be one of {UPDATES}, got {update!r}")
-        if net.n_outputs != 2:
+        if net.n_outputs != n_outputs:
             raise ValueError(
-                f"{self._name}: the net must have 2 outputs for each entry, a shift and a scale, "
+                f"{self._name}: the net must have {n_outputs} outputs for each entry, {what}, "
                 f"got n_outputs={net.n_outputs}"
             )
         self.net = net
-        self.update = update
         self.context_names = ("context",) if net.context_size else ()
         self._place = jt.array(net.order.astype("float32")).stop_grad()
 
-    def _conditional(self, x: Var, context: Any) -> tuple[Var, Var]:
-        """Return shift and log-scale of each entry given those before it."""
-        outputs = self.net(x) if context is None else self.net(x, context)
-        shift, raw = outputs[..., 0, :], outputs[..., 1, :]
-        if self.update == "gated":
-            # Kingma et al. 2016, eq. 14: a gate that starts nearly open.
-            gate = raw + 2.0
-            return shift * special.sigmoid(-gate), special.log_sigmoid(gate)
-        # Within (-5, 5), smoothly: e^x of an untamed network overflows.
-        return shift, jt.tanh(raw * 0.2) * 5.0
+    def _outputs(self, x: Var, context: Any) -> Var:
+        return self.net(x) if context is None else self.net(x, context)
 
-    def _one_by_one(self, given: Var, context: Any, update: Update) -> tuple[Var, Var]:
+    def _one_by_one(self, start: Var, update: Update) -> tuple[Var, Var]:
         """Fill in the entries in their order, each given those before it; n passes of the net.
 
-        :param update: function of ``given``, shift and log-scale that returns an entry.
+        :param start: Var of the shape of what is filled in.
+        :param update: function that returns, from the entries that are known, all entries (right
+            where those before are) and their log-scales.
         :return: all entries, and their log-scales.
         """
-        known = jt.zeros_like(given)
-        log_scale = known
+        known = log_scale = jt.zeros_like(start)
         for i in range(self.net.n_dim):
-            shift, log_scale = self._conditional(known, context)
+            entries, log_scale = update(known)
             there = self._place < scalar(i + 1.0).stop_grad()
-            entries = update(given, shift, log_scale)
             # The others are no entries yet: they could grow from pass to pass.
             zeros = jt.zeros_like(entries)
             known = jt.ternary(there.broadcast(list(entries.shape)), entries, zeros)
@@ -98,10 +89,47 @@ class _Autoregressive(Transform):
     _event_shape_in = _event_shape_out
 
     def _describe(self) -> str:
-        return f"{self.net.n_dim} entries, {self.update}"
+        return f"{self.net.n_dim} entries"
 
 
-class InverseAutoregressive(_Autoregressive):
+class _AffineAutoregressive(_Autoregressive):
+    """What both affine ones have in common: a shift and a scale for each entry.
+
+    :param net: see :class:`InverseAutoregressive`.
+    :param update: likewise.
+    """
+
+    def __init__(self, net: nn.Module, update: str = "affine") -> None:
+        if update not in UPDATES:
+            raise ValueError(f"{self._name}: update must be one of {UPDATES}, got {update!r}")
+        super().__init__(net, 2, "a shift and a scale")
+        self.update = update
+
+    def _conditional(self, x: Var, context: Any) -> tuple[Var, Var]:
+        """Return shift and log-scale of each entry given those before it."""
+        outputs = self._outputs(x, context)
+        shift, raw = outputs[..., 0, :], outputs[..., 1, :]
+        if self.update == "gated":
+            # Kingma et al. 2016, eq. 14: a gate that starts nearly open.
+            gate = raw + 2.0
+            return shift * special.sigmoid(-gate), special.log_sigmoid(gate)
+        # Within (-5, 5), smoothly: e^x of an untamed network overflows.
+        return shift, jt.tanh(raw * 0.2) * 5.0
+
+    def _filled_in(self, given: Var, context: Any, entries: Entries) -> tuple[Var, Var]:
+        """Fill in the entries, each a function of what is given, its shift and its log-scale."""
+
+        def update(known: Var) -> tuple[Var, Var]:
+            shift, log_scale = self._conditional(known, context)
+            return entries(given, shift, log_scale), log_scale
+
+        return self._one_by_one(given, update)
+
+    def _describe(self) -> str:
+        return f"{super()._describe()}, {self.update}"
+
+
+class InverseAutoregressive(_AffineAutoregressive):
     r"""An affine map each of whose shifts and scales depends on the entries of x before it.
 
     .. math:: y_i = \mu_i(x_{<i}) + \sigma_i(x_{<i})\, x_i
@@ -126,11 +154,11 @@ class InverseAutoregressive(_Autoregressive):
 
     def _inverse_and_log_det(self, y: Var, context: Any = None) -> tuple[Var, Var]:
         self._check_context(y, context)
-        x, log_scale = self._one_by_one(y, context, _unscaled)
+        x, log_scale = self._filled_in(y, context, _unscaled)
         return x, -sum_events(log_scale, 1)
 
 
-class MaskedAutoregressive(_Autoregressive):
+class MaskedAutoregressive(_AffineAutoregressive):
     r"""An affine map each of whose shifts and scales depends on the entries of y before it.
 
     .. math:: y_i = \mu_i(y_{<i}) + \sigma_i(y_{<i})\, x_i
@@ -146,7 +174,7 @@ class MaskedAutoregressive(_Autoregressive):
 
     def _forward_and_log_det(self, x: Var, context: Any = None) -> tuple[Var, Var]:
         self._check_context(x, context)
-        y, log_scale = self._one_by_one(x, context, _scaled)
+        y, log_scale = self._filled_in(x, context, _scaled)
         return y, sum_events(log_scale, 1)
 
     def _inverse_and_log_det(self, y: Var, context: Any = None) -> tuple[Var, Var]:
