@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import zhusuan as zs  # isort: skip  (before jittor, which it prepares)
 import jittor as jt
@@ -39,7 +39,7 @@ N_PICTURES = 64
 class VAE(NamedTuple):
     """A model to train, as functions of images: Vars of shape ``[n, 784]``.
 
-    :param step: makes a step of training on a batch; returns the loss of the batch, shape [1].
+    :param step: makes a step of training on a batch; returns the loss of the batch, a Var or float.
     :param loss: returns the loss of a batch: a negative bound in nats per image, shape [1].
     :param reconstruct: returns the images as the model would paint them, pixels in [0, 1].
     :param sample: returns 64 images made from the prior.
@@ -50,7 +50,7 @@ class VAE(NamedTuple):
         figures for ``metrics.json``.
     """
 
-    step: Callable[[jt.Var], jt.Var]
+    step: Callable[[jt.Var], Any]
     loss: Callable[[jt.Var], jt.Var]
     reconstruct: Callable[[jt.Var], jt.Var]
     sample: Callable[[], jt.Var]
@@ -175,7 +175,7 @@ def train(name: str, vae: VAE, data: MNIST, results: ResultDir, args: argparse.N
 
 
 def train_epoch(
-    step: Callable[[jt.Var], jt.Var],
+    step: Callable[[jt.Var], Any],
     data: MNIST,
     args: argparse.Namespace,
     rng: np.random.Generator,
@@ -192,10 +192,12 @@ def train_epoch(
         leave=False,
     )
     for i, x in enumerate(bar, start=1):
-        pending.append((step(jt.array(x)).detach(), len(x)))
+        value = step(jt.array(x))
+        pending.append((value.detach() if isinstance(value, jt.Var) else value, len(x)))
         if i % 50 == 0 or i == bar.total:
             # One fetch for many losses: a fetch at each step would wait for each step.
-            losses = [float(value[0]) for value in jt.fetch_sync([v for v, _ in pending])]
+            jt.sync([v for v, _ in pending if isinstance(v, jt.Var)])
+            losses = [float(v.item() if isinstance(v, jt.Var) else v) for v, _ in pending]
             sizes = [size for _, size in pending]
             total += float(np.dot(losses, sizes))
             count += sum(sizes)

@@ -125,15 +125,16 @@ def build(args) -> VAE:
     generator = Generator(X_DIM, args.z_dim, args.batch_size)
     variational = Variational(X_DIM, args.z_dim, args.batch_size, args.path_derivative)
     model = zs.variational.ELBO(generator, variational)
-    optimizer = jt.optim.Adam(model.parameters(), args.lr)
+    optimizer = zs.optim.Adam(model.parameters(), args.lr)
 
     def loss(x):
         return model({"x": x})
 
+    # optimizer.step(loss(x)), whose kernels are recorded once and then run without a new graph.
+    train_step = zs.variational.TrainStep(model, optimizer)
+
     def step(x):
-        value = loss(x)
-        optimizer.step(value)
-        return value
+        return train_step({"x": x})
 
     def reconstruct(x):
         z = variational({"x": x}).nodes["z"].tensor

@@ -19,7 +19,7 @@ import numpy as np
 
 _HEADER = Path(__file__).with_name("replay.h")
 _READERS = ("numpy", "item", "data")
-_CTYPES = {
+_CTYPES: dict[str, Any] = {
     "float32": ctypes.c_float,
     "float64": ctypes.c_double,
     "int32": ctypes.c_int32,

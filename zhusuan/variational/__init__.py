@@ -15,6 +15,7 @@ from zhusuan.variational.importance_weighted_objective import (
 from zhusuan.variational.inclusive_kl import InclusiveKLObjective, klpq
 from zhusuan.variational.renyi import RenyiObjective, renyi
 from zhusuan.variational.schedules import linear_warmup
+from zhusuan.variational.train_step import TrainStep
 from zhusuan.variational.wake_sleep import ReweightedWakeSleep
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "RenyiObjective",
     "ReweightedWakeSleep",
     "VariationalObjective",
+    "TrainStep",
     "auto",
     "elbo",
     "fit",

@@ -15,10 +15,12 @@ from tqdm import tqdm
 
 from zhusuan import random
 from zhusuan._tensor import Var, shape_of
+from zhusuan.variational.base import VariationalObjective
 from zhusuan.variational.diagnosis import find_cause
 from zhusuan.variational.feeding import Batch, Feed
 from zhusuan.variational.history import History
 from zhusuan.variational.snapshots import BestWeights, Snapshot, Trained
+from zhusuan.variational.train_step import TrainStep
 
 
 class NumericalError(FloatingPointError):
@@ -52,6 +54,7 @@ def fit(
     seed: int | None = None,
     callback: Callable[[int, History], Any] | None = None,
     progress: bool | None = None,
+    replay: bool | None = None,
 ) -> History:
     """Train: minimise an objective over batches of data.
 
@@ -99,6 +102,8 @@ def fit(
     :param callback: called as ``callback(epoch, history)`` after each epoch; training ends when it
         returns something true.
     :param progress: show a bar with the losses on stderr. By default, if that is a terminal.
+    :param replay: make steps by :class:`TrainStep`, which builds no graph anew and does not call
+        Python code of the objective in each step. By default, for objectives of this library.
     :return: the losses. A training loss is the mean over an epoch, in which each batch counts by
         its number of data.
     :raises NumericalError: a FloatingPointError, as said above.
@@ -110,8 +115,9 @@ def fit(
     _check_numbers(epochs, batch_size, patience, min_delta)
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
         raise TypeError(f"fit: seed must be an int, got {seed!r}")
-    if progress not in (None, True, False):
-        raise TypeError(f"fit: progress must be True, False or None, got {progress!r}")
+    for name, value in (("progress", progress), ("replay", replay)):
+        if value not in (None, True, False):
+            raise TypeError(f"fit: {name} must be True, False or None, got {value!r}")
     generator = np.random.default_rng(random.spawn(1)[0] if seed is None else seed)
     feed = Feed(data, "data", epochs, batch_size, generator if shuffle else None, drop_last)
     judge: Feed | Callable[[], Any] | None = validation
@@ -120,7 +126,10 @@ def fit(
     total = None if feed.n_batches is None else feed.n_batches * epochs
     disable = None if progress is None else not progress
     with tqdm(total=total, unit="step", disable=disable) as bar:
-        training = _Training(objective, optimizer, bar, patience, float(min_delta))
+        if replay is None:
+            replay = isinstance(objective, VariationalObjective)
+        stepper = TrainStep(objective, optimizer) if replay else None
+        training = _Training(objective, optimizer, bar, patience, float(min_delta), stepper)
         return training.run(feed, judge, epochs, callback)
 
 
@@ -159,7 +168,9 @@ class _Training:
         bar: Any,
         patience: int | None,
         min_delta: float,
+        stepper: TrainStep | None,
     ) -> None:
+        self._stepper = stepper
         self._objective, self._optimizer, self._bar = objective, optimizer, bar
         self._patience, self._min_delta = patience, min_delta
         self._trained = Trained(objective, optimizer)
@@ -227,6 +238,8 @@ class _Training:
 
     def _train(self, feed: Feed, epoch: int) -> float:
         total, count, shown_at = 0.0, 0, 0.0
+        if self._stepper is not None:
+            self._stepper.recheck()  # a callback may have changed something
         for step, batch in enumerate(feed.batches(epoch), start=1):
             loss = self._step(batch, epoch, step)
             total += loss * batch.size
@@ -238,6 +251,10 @@ class _Training:
         return total / count
 
     def _step(self, batch: Batch, epoch: int, step: int) -> float:
+        if self._stepper is not None:
+            done = self._stepper.attempt(batch.observed)
+            if done is not None:
+                return done
         self._before.take()
         numbers, node_order = random.get_state(), jt.flags.node_order
         error: ValueError | None = None
