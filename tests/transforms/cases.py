@@ -55,6 +55,10 @@ CASES = [
         extremes=(1e-37, 1e-3, 0.5, 1 - 6e-8),
     ),
     Case("Tanh", zt.Tanh, plain(np.tanh)),
+    Case(
+        "SinhArcsinh", lambda: zt.SinhArcsinh(0.4, 1.3),
+        plain(lambda x: np.sinh(1.3 * (np.arcsinh(x) + 0.4))),
+    ),
     Case("Interval", lambda: zt.Interval(-2.0, 5.0), plain(lambda x: -2 + 7 * ref.sigmoid(x))),
     Case("GreaterThan", lambda: zt.GreaterThan(0.5), plain(lambda x: 0.5 + np.exp(x))),
     Case("LessThan", lambda: zt.LessThan(0.5), plain(lambda x: 0.5 - np.exp(-x))),

@@ -31,6 +31,7 @@ from zhusuan.transforms.registry import register_transform, transform_to
 from zhusuan.transforms.sequential import Sequential
 from zhusuan.transforms.simple import Affine, Identity
 from zhusuan.transforms.simplex import LogStickBreaking, StickBreaking
+from zhusuan.transforms.sinh_arcsinh import SinhArcsinh
 from zhusuan.transforms.spline import Spline
 from zhusuan.transforms.spline_flows import SplineAutoregressive, SplineCoupling
 from zhusuan.transforms.sylvester import Sylvester
@@ -71,6 +72,7 @@ __all__ = [
     "Scaling",
     "Sequential",
     "Sigmoid",
+    "SinhArcsinh",
     "Softplus",
     "Spline",
     "SplineAutoregressive",
