@@ -89,19 +89,36 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
     for round_ in range(1, args.rounds + 1):
         for target, kind, library, sizes in tqdm(cells, f"round {round_}", disable=None):
             python = sys.executable if library.startswith("zhusuan") else args.peers_python
-            key = (target, kind, library)
             figures = run_once(library, target, sizes, round_, python, args.threads)
-            found.setdefault(key, []).append(figures)
-    rows = []
-    for target, kind, library, sizes in cells:
-        rounds = found[target, kind, library]
-        row: dict[str, Any] = {"target": target, "chains": kind, "library": library}
-        row |= dict(zip(SETTINGS, sizes))
-        for name in rounds[0]:
-            row[name] = statistics.median(figures[name] for figures in rounds)
-        row["spread"] = [figures["ess_per_second"] for figures in rounds]
-        rows.append(row)
+            found.setdefault((target, kind, library), []).append(figures)
+        rows = [row_of(cell, found[cell[:3]]) for cell in cells]
+        write(rows, round_, args)  # a long run that is stopped has its whole rounds
     return rows
+
+
+def row_of(
+    cell: tuple[str, str, str, tuple[int, int, int]], rounds: list[dict[str, float]]
+) -> dict[str, Any]:
+    """Return the medians of the rounds of one cell."""
+    target, kind, library, sizes = cell
+    row: dict[str, Any] = {"target": target, "chains": kind, "library": library}
+    row |= dict(zip(SETTINGS, sizes))
+    for name in rounds[0]:
+        row[name] = statistics.median(figures[name] for figures in rounds)
+    row["spread"] = [figures["ess_per_second"] for figures in rounds]
+    return row
+
+
+def write(rows: list[dict[str, Any]], n_rounds: int, args: argparse.Namespace) -> None:
+    """Write the table and all figures."""
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {args.threads} threads"
+    heading = (
+        f"# Samplers, effective samples by second\n\n{datetime.date.today()}, {machine}; medians "
+        f"of {n_rounds} rounds. `make bench-mcmc` makes this table.\n\n"
+    )
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "mcmc.md").write_text(heading + table(rows) + "\n", encoding="utf-8")
+    (args.out / "mcmc.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -140,16 +157,7 @@ def main() -> None:
     parser.add_argument("--chains", nargs="+", choices=list(RUNS), default=list(RUNS))
     parser.add_argument("--out", type=Path, default=HERE / "results")
     args = parser.parse_args()
-    rows = measure(args)
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, {args.threads} threads"
-    heading = (
-        f"# Samplers, effective samples by second\n\n{datetime.date.today()}, {machine}; medians "
-        f"of {args.rounds} rounds. `make bench-mcmc` makes this table.\n\n"
-    )
-    print(table(rows))
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "mcmc.md").write_text(heading + table(rows) + "\n", encoding="utf-8")
-    (args.out / "mcmc.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    print(table(measure(args)))
 
 
 if __name__ == "__main__":
