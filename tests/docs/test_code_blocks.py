@@ -220,6 +220,7 @@ PACKAGES = [
     "zhusuan.special",
     "zhusuan.testing",
     "zhusuan.transforms",
+    "zhusuan.optim",
     "zhusuan.variational",
     "zhusuan.variational.auto",
 ]

@@ -13,9 +13,11 @@ from zhusuan.optim.numbers import are_numbers
 
 
 class Adam(FusedStep, jt.optim.Adam):
-    r"""Adam (Kingma and Ba 2015, algorithm 1), with all parameters updated in one pass.
+    r"""Adam, with all parameters updated in one pass.
 
-    With :math:`g` the gradient plus ``weight_decay`` times the parameter :math:`p`, at step n:
+    Algorithm 1 of :cite:t:`kingma2015adam`, with :math:`\epsilon` added before the correction of
+    bias, as at the end of its section 2. With :math:`g` the gradient plus ``weight_decay`` times
+    the parameter :math:`p`, at step n:
 
     .. math::
 

@@ -27,6 +27,8 @@ class FusedStep(jt.optim.Optimizer):
     that are not float32, everything when Jittor uses a GPU, or when an option is not a number.
     """
 
+    param_groups: list[dict[str, Any]]
+    n_step: int
     _rule: int
     _state: tuple[str, ...]
 
@@ -55,6 +57,7 @@ class FusedStep(jt.optim.Optimizer):
                 super().step()
             finally:
                 self.param_groups = whole
+                jt.flags.node_order = 0
         else:
             self.post_step()
 
@@ -162,7 +165,7 @@ class InPlaceUpdate:
             return False
         numbers = self._numbers
         for g, values in enumerate(scalars):
-            numbers[g * N_SCALARS : g * N_SCALARS + len(values)] = values
+            numbers[g * N_SCALARS : g * N_SCALARS + len(values)] = list(values)
         if not self._library.run(self._handle, gradients, numbers):
             return False
         self._optimizer.n_step += 1

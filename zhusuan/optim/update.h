@@ -407,6 +407,7 @@ struct Bound {
             Use now(uses[i].holder);
             if (!uses[i].is_as_before(now)) return false;
             if (is_parameter[i] && var->is_stop_grad()) return false;
+            uses[i] = now;  // who has gone must not make room for somebody else
         }
         for (size_t i = 0; i < scalars.size(); i++) scalars[i] = (float)numbers[i];
         for (size_t i = 0; i < pieces.size(); i++) {
