@@ -26,6 +26,7 @@ from zhusuan.runtime.forks import keep_forks_from_hanging
 from zhusuan.runtime.gradients import repair_gradients
 from zhusuan.runtime.interrupts import keep_interrupt_handler
 from zhusuan.runtime.kernels import set_up_kernels
+from zhusuan.runtime.loading import repair_loading
 from zhusuan.runtime.onednn import ARCHIVES, OneDnnPlan, prepare_onednn
 from zhusuan.runtime.prerequisites import (
     PythonPaths,
@@ -61,6 +62,7 @@ def start() -> Report:
     seconds = _import_jittor(os.environ, with_cuda=prepared.cuda)
     kernels = set_up_kernels(sys.modules["jittor"], os.environ)
     repair_gradients(sys.modules["jittor"])
+    repair_loading(sys.modules["jittor"])
     has_cuda = bool(sys.modules["jittor"].has_cuda)
     reason = prepared.cuda_reason
     if prepared.cuda and not has_cuda:

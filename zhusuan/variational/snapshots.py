@@ -134,7 +134,8 @@ class Snapshot:
         for group, kept in zip(self._trained._groups(), self._groups):
             group.update({key: _unshared(value) for key, value in kept.items()})
         for var, holder, name in self._held.values():
-            var.assign(holder)
+            # To share the holder's node would keep the graphs of all steps to come.
+            var.assign(holder.detach())
             var.name(name)
         set_states(self._trained.root, self._states)
 
