@@ -230,7 +230,10 @@ class Transform(nn.Module):
                 raise TypeError(
                     f"{self._name} has no context {name!r}; it knows: {known}"
                 )
-        return context
+        return {
+            name: value if value is None else _float_var(value, f"{self._name}: {name}")
+            for name, value in context.items()
+        }
 
 
 class Inverse(Transform):
