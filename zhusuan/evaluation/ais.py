@@ -191,7 +191,7 @@ class AIS:
         :raises FloatingPointError: if the model's log-density is not finite at a draw of the
             proposal; the message names the node.
         """
-        with _stream(seed):
+        with _stream(seed), self._target.fixed():
             log_steps = self._learn_steps()
             position = self._target.position(self._draw()[0])
             return self._anneal(position, self._betas, log_steps)
@@ -211,7 +211,7 @@ class AIS:
         :raises ValueError: if values do not fit the latents, or are outside of their support.
         :raises FloatingPointError: if the log-density is not finite there.
         """
-        with _stream(seed):
+        with _stream(seed), self._target.fixed():
             log_steps = self._learn_steps()
             position = self._target.position({n: np.asarray(v) for n, v in latent.items()})
             return self._anneal(position, self._betas[::-1], log_steps)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jittor as jt
 import numpy as np
 
-from zhusuan._tensor import Shape, Var, as_var, host_view, scalar, shape_of
+from zhusuan._tensor import Shape, Var, as_var, host_view, shape_of
 from zhusuan.distributions.constraints import Constraint, Interval
 from zhusuan.distributions.validation import validation
 from zhusuan.evaluation.weights import check_weighable
@@ -149,23 +149,28 @@ class AnnealedTarget(Target):
             escaped = ~np.isfinite(position.astype(np.float32)).all(1)
         if escaped.any():
             position = np.where(escaped[:, None], 0.0, position)
-        leaves = self._leaves(position)
-        with jt.enable_grad():
-            values, log_dets = self._forward(leaves)
-            log_p, log_q = self._both(values)
-            log_ratio = log_p - log_q
-            # A Var, since a number that changes from step to step may be compiled into kernels.
-            total = log_q + scalar(self.beta) * log_ratio
-            for log_det in log_dets:
-                total = total + log_det
-            gradients = jt.grad(total, list(leaves.values()))
-        total, log_ratio, *parts = jt.fetch_sync([total, log_ratio, *gradients])
+        arrays = [np.array([self.beta], np.float32), *self._parts(position)]
+        total, log_ratio, *parts = self._evaluated(arrays)
         log_prob = total.astype(np.float64).reshape(self._n)
         gradient = np.empty((self._n, self.dim))
         for latent, part in zip(self._latents, parts):
             gradient[:, latent.start : latent.stop] = part.reshape(self._n, -1)
         log_prob[escaped], gradient[escaped] = -np.inf, np.nan
         return Point(log_prob, gradient, log_ratio.astype(np.float64).reshape(self._n))
+
+    def _value_and_grad(self, leaves: Sequence[Var]) -> list[Var]:
+        # The temperature is a Var, since a number that changes from step to step may be compiled
+        # into kernels.
+        beta, *parts = leaves
+        names = (latent.name for latent in self._latents)
+        with jt.enable_grad():
+            values, log_dets = self._forward(dict(zip(names, parts)))
+            log_p, log_q = self._both(values)
+            log_ratio = log_p - log_q
+            total = log_q + beta * log_ratio
+            for log_det in log_dets:
+                total = total + log_det
+            return [total, log_ratio, *jt.grad(total, parts)]
 
     def log_ratio(self, position: np.ndarray) -> np.ndarray:
         """Return log p - log q, shape [n].
@@ -195,10 +200,13 @@ class AnnealedTarget(Target):
         return "the log-density, or its gradient, is not finite"
 
     def _leaves(self, position: np.ndarray) -> dict[str, Var]:
-        return {
-            n.name: as_var(position[:, n.start : n.stop].reshape(*self.lead, *n.free_shape))
+        return {n.name: as_var(a) for n, a in zip(self._latents, self._parts(position))}
+
+    def _parts(self, position: np.ndarray) -> list[np.ndarray]:
+        return [
+            position[:, n.start : n.stop].astype(np.float32).reshape(*self.lead, *n.free_shape)
             for n in self._latents
-        }
+        ]
 
     def _forward(self, free: Mapping[str, Var]) -> tuple[dict[str, Var], list[Var]]:
         values, log_dets = {}, []

@@ -73,7 +73,7 @@ class Target(ABC):
         self._latents = tuple(latents)
         self._chain_method = chain_method
         self._observed = uploaded(observed)
-        self._replays: dict[int, Replay] | None = None
+        self._replays: dict[tuple[Shape, ...], Replay] | None = None
 
     # -- what a target writes
 
@@ -239,10 +239,10 @@ class Target(ABC):
         """Return the log-density, and the gradient with respect to each latent."""
         if self._replays is None:
             return jt.fetch_sync(self._value_and_grad([_leaf(part) for part in parts]))
-        n_chains = len(parts[0])
-        if n_chains not in self._replays:
-            self._replays[n_chains] = Replay(self._value_and_grad)
-        return self._replays[n_chains](*parts)
+        shapes = tuple(part.shape for part in parts)
+        if shapes not in self._replays:
+            self._replays[shapes] = Replay(self._value_and_grad)
+        return self._replays[shapes](*parts)
 
     def _value_and_grad(self, leaves: Sequence[Var]) -> list[Var]:
         # Each latent is a leaf of its own: cutting up one Var, and the gradients of that, would be
