@@ -155,3 +155,13 @@ def test_the_arrays_that_are_given_stay_as_they_are() -> None:
     for array in given:
         replay(array)
     np.testing.assert_array_equal(given, copies)
+
+
+def test_aliases_of_constants_are_constants() -> None:
+    weight = jt.array(np.arange(4, dtype=np.float32))
+    weight.sync()
+
+    def function(leaves):
+        return [leaves[0] * weight.detach() + weight.reshape([1, 4])]
+
+    assert after(function, 12).is_replaying

@@ -126,6 +126,15 @@ struct Memory {
 
 static Var* var_of(int64 holder) { return GET_RAW_PTR(VarHolder, (PyObject*)holder)->var; }
 
+// The operation that made a Var which is its input by another name or shape, or null.
+static Op* alias_of(Var* var) {
+    Op* source = var->input();
+    if (!source || source->_inputs.empty()) return nullptr;
+    std::string name = source->name();
+    bool is_alias = name == "reshape" || name == "clone" || name == "tape";
+    return is_alias && source->input(0)->mem_ptr == var->mem_ptr ? source : nullptr;
+}
+
 // Says in program->problem what keeps the steps from being all that must be run.
 static void check(Recording& recording) {
     auto& program = *recording.program;
@@ -134,6 +143,7 @@ static void check(Recording& recording) {
     for (Var* var : program.inputs) fresh.add(var);
     auto reads = [&](Var* var) {
         if (fresh.has(var)) return;
+        while (Op* alias = alias_of(var)) var = alias->input(0);
         // A Var without an operation is an array, or the operation is gone: then that the result
         // depends on it shows when the replay is compared.
         Op* source = var->input();

@@ -160,13 +160,13 @@ class TrainStep:
                 lambda: [upload.var for upload in uploads],
             )
         if self._own_vars() != own:
-            self.problem = "modules keep something that changes from step to step"
+            self._give_up("modules keep something that changes from step to step")
             before.restore()
             return None
         if program.problem:
             recorded.n_tried += 1
             if program.reads_values or recorded.n_tried == _ATTEMPTS:
-                self._fail(program.problem)
+                self._give_up(program.problem)
             return None
         if not self._bind(recorded):
             return None
@@ -203,8 +203,11 @@ class TrainStep:
     def _fail(self, problem: str) -> None:
         self._n_failures += 1
         if self._n_failures == _MOST_FAILURES:
-            self.problem = problem
-            self._shapes.clear()
+            self._give_up(problem)
+
+    def _give_up(self, problem: str) -> None:
+        self.problem = problem
+        self._shapes.clear()
 
 
 class _Recorded:
