@@ -49,14 +49,14 @@ class _PendingChecks:
 
     def __init__(self) -> None:
         self.prefix = ""
-        self._checks: list[tuple[str, Var, Constraint]] = []
+        self.all: list[tuple[str, Var, Constraint]] = []
 
     def add(self, what: str, var: Var, constraint: Constraint) -> None:
-        self._checks.append((self.prefix + what, var, constraint))
+        self.all.append((self.prefix + what, var, constraint))
 
     def run(self) -> None:
-        jt.sync([var for _, var, _ in self._checks])
-        for check in self._checks:
+        jt.sync([var for _, var, _ in self.all])
+        for check in self.all:
             _check_now(*check)
 
 
@@ -83,6 +83,20 @@ def validated_together() -> Iterator[None]:
     finally:
         _pending.reset(token)
     checks.run()
+
+
+@contextlib.contextmanager
+def collected() -> Iterator[list[tuple[str, Var, Constraint]]]:
+    """Collect the checks of Vars inside the block and make none: what, the Var, what it may be.
+
+    For recorded runs, whose values are checked when they are run.
+    """
+    checks = _PendingChecks()
+    token = _pending.set(checks)
+    try:
+        yield checks.all
+    finally:
+        _pending.reset(token)
 
 
 @contextlib.contextmanager

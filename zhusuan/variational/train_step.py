@@ -12,7 +12,8 @@ import numpy as np
 from zhusuan import random
 from zhusuan._tensor import Var, as_var, host_view
 from zhusuan.checkpoint.states import states
-from zhusuan.distributions.validation import validation
+from zhusuan.distributions.constraints import Constraint
+from zhusuan.distributions.validation import collected, validation
 from zhusuan.optim.adam import Adam, AdamW
 from zhusuan.optim.fused import FusedStep, InPlaceUpdate
 from zhusuan.optim.sgd import SGD
@@ -134,10 +135,14 @@ class TrainStep:
             return self._record(recorded, arrays)
         before = random.get_state() if recorded.is_due else None
         outputs = recorded.run(arrays)
+        if not recorded.is_valid:
+            return None
         if before is not None:
             after = random.get_state()
             random.set_state(before)
-            expected = self._loss_and_gradients([leaf(array) for array in arrays], recorded.names)
+            with validation(False):
+                leaves = [leaf(array) for array in arrays]
+                expected = self._loss_and_gradients(leaves, recorded.names)
             same = _same(outputs, jt.fetch_sync(expected)) and random.get_state() == after
             if not same:
                 recorded.program = None
@@ -152,13 +157,13 @@ class TrainStep:
     def _record(self, recorded: _Recorded, arrays: list[np.ndarray]) -> list[np.ndarray] | None:
         leaves = [leaf(array) for array in arrays]
         before, own = Snapshot(self._trained), self._own_vars()
-        # Values are checked in the steps that build a graph; a check reads them.
-        with noting_uploads() as uploads, validation(False):
-            program, _ = record(
-                lambda: self._loss_and_gradients(leaves, recorded.names),
-                leaves,
-                lambda: [upload.var for upload in uploads],
-            )
+        with noting_uploads() as uploads, collected() as checks:
+
+            def run() -> list[Var]:
+                found = self._loss_and_gradients(leaves, recorded.names)
+                return found + [var for _, var, _ in checks]
+
+            program, _ = record(run, leaves, lambda: [upload.var for upload in uploads])
         if self._own_vars() != own:
             self._give_up("modules keep something that changes from step to step")
             before.restore()
@@ -170,8 +175,13 @@ class TrainStep:
             return None
         if not self._bind(recorded):
             return None
-        recorded.begin(program, [upload.make for upload in uploads], self._parameters())
-        return program.outputs
+        recorded.begin(
+            program,
+            [upload.make for upload in uploads],
+            [constraint for _, _, constraint in checks],
+            self._parameters(),
+        )
+        return recorded.outputs if recorded.is_valid else None
 
     def _bind(self, recorded: _Recorded) -> bool:
         """Let the recording update the weights, as long as nobody else comes to use their memory.
@@ -221,16 +231,33 @@ class _Recorded:
         self.program: Program | None = None
         self.in_place: InPlaceUpdate | None = None
         self.n_tried = self.check_at = self._n_runs = 0
+        self.outputs: list[np.ndarray] = []
+        self._checks: list[tuple[Constraint, np.ndarray]] = []
         self._makes: list[Make] = []
         self._parameters: list[Var] = []
         self._ids: list[int] = []
 
-    def begin(self, program: Program, makes: list[Make], parameters: list[Var]) -> None:
-        """Use a program from now on."""
+    def begin(
+        self,
+        program: Program,
+        makes: list[Make],
+        constraints: list[Constraint],
+        parameters: list[Var],
+    ) -> None:
+        """Use a program from now on.
+
+        :param program: whose outputs are the loss, the gradients, and the values to check.
+        :param makes: draw what the program takes beside the observations.
+        :param constraints: what the values to check must fulfil.
+        :param parameters: whose memory it reads.
+        """
         self.program, self._makes, self._parameters = program, makes, parameters
+        n = len(program.outputs) - len(constraints)
+        self.outputs = program.outputs[:n]
+        self._checks = list(zip(constraints, program.outputs[n:]))
         self._ids = [var.id for var in parameters]
         self._n_runs = self.check_at = 0
-        gradients = [memory.ctypes.data for memory in program.outputs[1:]]
+        gradients = [memory.ctypes.data for memory in self.outputs[1:]]
         self._gradients = (ctypes.c_int64 * len(gradients))(*gradients)
 
     def update(self) -> bool:
@@ -243,6 +270,11 @@ class _Recorded:
     def is_current(self) -> bool:
         """Whether the parameters still are the Vars whose memory the program reads."""
         return self._ids == [var.id for var in self._parameters]
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the values that the objective checks, such as a scale, are what they must be."""
+        return all(constraint.violation(memory) is None for constraint, memory in self._checks)
 
     @property
     def is_due(self) -> bool:
@@ -261,7 +293,7 @@ class _Recorded:
         for memory, array in zip(self.program.inputs, _chain(arrays, self._makes)):
             memory[...] = array
         self.program.run()
-        return self.program.outputs
+        return self.outputs
 
 
 def _chain(arrays: list[np.ndarray], makes: list[Make]) -> Iterator[np.ndarray]:
