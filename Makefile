@@ -9,7 +9,7 @@ ARGS   ?=
 BIN := $(VENV)/bin
 VAE := examples/variational_autoencoders/vae_mnist.py
 
-.PHONY: help vae test test-slow docs lint bench-distributions bench-mcmc clean
+.PHONY: help vae test test-slow docs lint bench bench-distributions bench-mcmc clean
 .DEFAULT_GOAL := help
 # Stamps made on the way to another stamp are kept.
 .SECONDARY:
@@ -20,6 +20,7 @@ help:
 	@echo "make test-slow  run the slow tests"
 	@echo "make docs       build the documentation in docs/_build/html"
 	@echo "make lint       check style and types"
+	@echo "make bench      time the library beside its peers; options in ARGS"
 	@echo "make bench-distributions"
 	@echo "                time the distributions beside torch and numpyro; options in ARGS"
 	@echo "make bench-mcmc"
@@ -41,6 +42,9 @@ docs: $(VENV)/.ready-docs
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+bench: $(VENV)/.ready-test $(PEERS)/.installed
+	$(BIN)/python benchmarks/bench.py --peers-python $(PEERS)/bin/python $(ARGS)
 
 bench-distributions: $(VENV)/.ready-test $(PEERS)/.installed
 	$(BIN)/python benchmarks/distributions.py --peers-python $(PEERS)/bin/python $(ARGS)

@@ -17,109 +17,24 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import os
-import platform
 import statistics
-import subprocess
 import sys
-import tempfile
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from harness import HERE, PEERS_PYTHON, Worker, WorkerDied, machine, summary, use_cores
 from peers.families import FAMILIES
 from tqdm import tqdm
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
 PEERS = ("torch", "numpyro")
 CHECKED = ", checked"
 
 # A run that takes less is repeated within its round.
 ROUND_SECONDS = 0.02
-# First use compiles kernels, and waits for whoever else compiles.
-TIMEOUT_SECONDS = 90
 SLOW = 1.5
 # In float32 the libraries' means of log_prob differ by less, if they compute the same thing.
 TOLERANCE = 1e-3
-
-
-class WorkerDied(RuntimeError):
-    """A library's process ended without an answer."""
-
-
-class Worker:
-    """The process that measures one library; started anew after a crash.
-
-    :param name: the library.
-    :param python: the interpreter that has it.
-    :param threads: how many cores it may use.
-    """
-
-    def __init__(self, name: str, python: str, threads: int) -> None:
-        self.name, self._python, self._threads = name, python, threads
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self) -> dict[str, Any]:
-        """Start the process; return the versions, or what is missing."""
-        environment = {
-            **os.environ,
-            "OMP_NUM_THREADS": str(self._threads),
-            # The threads of a process whose turn is over would otherwise go on spinning.
-            "OMP_WAIT_POLICY": "passive",
-            "JAX_PLATFORMS": "cpu",
-        }
-        try:
-            self._process = subprocess.Popen(
-                [self._python, "-m", "peers.worker", self.name, str(self._threads)],
-                cwd=HERE, env=environment, text=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
-            )  # fmt: skip
-        except OSError as error:
-            return {"missing": f"{self._python}: {error.strerror}"}
-        return self._answer()
-
-    def ask(self, **command: Any) -> dict[str, Any]:
-        """Send a command and return the answer.
-
-        :raises WorkerDied: if there is none.
-        """
-        if self._process is None:
-            self.start()
-        assert self._process is not None
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps(command) + "\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # _answer says why
-        return self._answer()
-
-    def stop(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        timer = threading.Timer(TIMEOUT_SECONDS, self._process.kill)
-        timer.start()
-        try:
-            line = self._process.stdout.readline()
-        finally:
-            timer.cancel()
-        if not line:
-            code = self._process.wait()
-            self._process = None
-            self._log.seek(0)
-            lines = self._log.read().split("\n")
-            raise WorkerDied(f"{self.name} ended with status {code}: " + "\n".join(lines[-8:]))
-        return json.loads(line)
 
 
 def start_workers(peers_python: Path, threads: int) -> tuple[dict[str, Worker], dict[str, str]]:
@@ -127,7 +42,12 @@ def start_workers(peers_python: Path, threads: int) -> tuple[dict[str, Worker], 
     workers: dict[str, Worker] = {}
     versions: dict[str, str] = {}
     for name in ("zhusuan", *PEERS):
-        worker = Worker(name, sys.executable if name == "zhusuan" else str(peers_python), threads)
+        python = sys.executable if name == "zhusuan" else str(peers_python)
+        worker = Worker(
+            name, [python, "-m", "peers.worker", name, str(threads)], threads,
+            # The threads of a process whose turn is over would otherwise go on spinning.
+            environment={"OMP_WAIT_POLICY": "passive"},
+        )  # fmt: skip
         answer = worker.start()
         if "missing" in answer:
             worker.stop()
@@ -216,26 +136,16 @@ def _row(
     row: dict[str, Any] = {"family": family, "operation": operation, "ms": {}, "ratio": {}}
     for (o, column), values in seconds.items():
         if o == operation:
-            row["ms"][column] = _summary([1e3 * v for v in values])
+            row["ms"][column] = summary([1e3 * v for v in values])
     ours = seconds.get((operation, "zhusuan"), [])
     for column in (*PEERS, "checked"):
         theirs = seconds.get((operation, column), [])
         if ours and theirs:
             pairs = zip(ours, theirs)
-            row["ratio"][column] = _summary(
+            row["ratio"][column] = summary(
                 [t / o if column == "checked" else o / t for o, t in pairs]
             )
     return row
-
-
-def _summary(values: list[float]) -> dict[str, float]:
-    low, _, high = statistics.quantiles(values, n=4, method="inclusive") if values[1:] else (
-        values * 3
-    )
-    return {
-        "median": statistics.median(values), "q1": low, "q3": high, "min": min(values),
-        "n": len(values),
-    }  # fmt: skip
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -307,15 +217,6 @@ def report(
     print(f"written to {folder / 'distributions.md'} and .json")
 
 
-def _machine() -> str:
-    try:
-        info = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(line.split(":", 1)[1].strip() for line in info if "model name" in line)
-    except (OSError, StopIteration):
-        model = platform.processor() or platform.machine()
-    return f"{model}, Python {platform.python_version()}"
-
-
 def _families(only: str | None, exit_with: argparse.ArgumentParser) -> list[str]:
     names = [family.name for family in FAMILIES]
     if only is None:
@@ -343,7 +244,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="cores for each (default 2)")
     parser.add_argument(
         "--peers-python", type=lambda text: Path(text).absolute(),
-        default=ROOT / ".venv-peers" / "bin" / "python",
+        default=PEERS_PYTHON,
         help="the Python that has torch and numpyro (default .venv-peers/bin/python)",
     )  # fmt: skip
     parser.add_argument(
@@ -356,8 +257,7 @@ def main() -> None:
     if args.smoke:
         args.size, args.repeats = 1000, 2
     names = _families(args.only, parser)
-    if hasattr(os, "sched_setaffinity"):  # the workers inherit it: XLA has no other setting
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])
+    use_cores(args.threads)
 
     workers, versions = start_workers(args.peers_python, args.threads)
     rows: list[dict[str, Any]] = []
@@ -371,7 +271,7 @@ def main() -> None:
         for worker in workers.values():
             worker.stop()
     setting = {
-        "date": datetime.date.today().isoformat(), "machine": _machine(), "versions": versions,
+        "date": datetime.date.today().isoformat(), "machine": machine(), "versions": versions,
         "size": args.size, "repeats": args.repeats, "threads": args.threads,
     }  # fmt: skip
     report(rows, notes, setting, args.results)

@@ -29,6 +29,8 @@ def main() -> None:
         library.split()[1], target, n_chains, n_warmup, n_draws
     )
     sampler.compile()
+    if hasattr(sampler, "prepare"):
+        sampler.prepare(seed)
     start = time.perf_counter()
     samples, n_gradients = sampler.run(seed)
     seconds = time.perf_counter() - start
