@@ -73,7 +73,8 @@ class Target(ABC):
         self._latents = tuple(latents)
         self._chain_method = chain_method
         self._observed = uploaded(observed)
-        self._replays: dict[tuple[Shape, ...], Replay] | None = None
+        self._replays: dict[Shape, Replay] | None = None
+        self._columns: list[tuple[slice, Shape]] | None = None
 
     # -- what a target writes
 
@@ -219,30 +220,44 @@ class Target(ABC):
 
         :param position: shape [n_chains, D].
         """
-        with np.errstate(over="ignore"):
+        n_chains = len(position)
+        with np.errstate(over="ignore", invalid="ignore"):
             narrow = position.astype(np.float32)
+            # A sum that is finite has finite terms, and is found in half the time.
+            is_finite = math.isfinite(np.add.reduce(narrow, None))
         escaped = None
-        if not np.isfinite(narrow).all():
+        if not is_finite and not np.isfinite(narrow).all():
             escaped = ~np.isfinite(narrow).all(1)
             narrow = np.where(escaped[:, None], np.float32(0.0), narrow)
-        log_prob, *parts = self._evaluated(list(self.split(narrow).values()))
-        n_chains = len(position)
+        places = self._places()
+        log_prob, *parts = self._evaluated(
+            [narrow[:, columns].reshape(n_chains, *shape) for columns, shape in places]
+        )
         gradient = np.empty(position.shape)
-        for latent, part in zip(self._latents, parts):
-            gradient[:, latent.start : latent.stop] = part.reshape(n_chains, -1)
+        for (columns, _), part in zip(places, parts):
+            gradient[:, columns] = part.reshape(n_chains, -1)
         log_prob = log_prob.astype(np.float64)
         if escaped is not None:
             log_prob[escaped], gradient[escaped] = -np.inf, np.nan
         return log_prob, gradient
 
-    def _evaluated(self, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return the log-density, and the gradient with respect to each latent."""
+    def _places(self) -> list[tuple[slice, Shape]]:
+        """Return the columns and the shape of the coordinates of each latent."""
+        if self._columns is None:
+            self._columns = [(slice(n.start, n.stop), n.free_shape) for n in self._latents]
+        return self._columns
+
+    def _evaluated(self, parts: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        """Return the log-density, and the gradient with respect to each latent.
+
+        They may be views of memory that the next evaluation writes to.
+        """
         if self._replays is None:
             return jt.fetch_sync(self._value_and_grad([_leaf(part) for part in parts]))
-        shapes = tuple(part.shape for part in parts)
-        if shapes not in self._replays:
-            self._replays[shapes] = Replay(self._value_and_grad)
-        return self._replays[shapes](*parts)
+        shape = parts[-1].shape  # whatever the number of chains is, it is in all shapes
+        if shape not in self._replays:
+            self._replays[shape] = Replay(self._value_and_grad, copies=False)
+        return self._replays[shape](*parts)
 
     def _value_and_grad(self, leaves: Sequence[Var]) -> list[Var]:
         # Each latent is a leaf of its own: cutting up one Var, and the gradients of that, would be
