@@ -7,10 +7,10 @@ here all parameters are updated together, by several threads if there is enough 
 they are.
 
 ======================  ===========================================================
-:mod:`.fused`           what the optimizers share: when to update, and what Jittor updates
-:mod:`.adam`            :class:`Adam`, :class:`AdamW`
-:mod:`.sgd`             :class:`SGD`
-:mod:`.library`         the functions of ``update.h``, which do the arithmetic
+``fused.py``             what the optimizers share: when to update, and what Jittor updates
+``adam.py``              :class:`Adam`, :class:`AdamW`
+``sgd.py``               :class:`SGD`
+``library.py``           the functions of ``update.h``, which do the arithmetic
 ======================  ===========================================================
 """
 
