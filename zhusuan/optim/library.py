@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
 from pathlib import Path
 from typing import Any
 
-import jittor as jt
+from zhusuan.runtime.native import functions
 
 _HEADER = Path(__file__).with_name("update.h")
 
@@ -33,17 +32,8 @@ class Library:
             "count": (ctypes.c_int, ctypes.c_void_p),
             "free": (None, ctypes.c_void_p),
         }
-        digest = hashlib.sha256(_HEADER.read_bytes()).hexdigest()[:16]
-        addresses = jt.code(
-            [len(signatures)], "int64", [],
-            cpu_header=f'#include "{_HEADER}"\n// {digest}\n',
-            cpu_src="\n".join(
-                f"@out({i}) = (int64)(void*)&zhusuan_optim_{name};"
-                for i, name in enumerate(signatures)
-            ),
-        ).numpy()  # fmt: skip
-        for (name, signature), address in zip(signatures.items(), addresses):
-            setattr(self, name, ctypes.PYFUNCTYPE(*signature)(int(address)))  # type: ignore[arg-type]
+        for name, function in functions(_HEADER, "zhusuan_optim_", signatures).items():
+            setattr(self, name, function)
 
     step: Any
     bind: Any

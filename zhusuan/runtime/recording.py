@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import jittor as jt
 import numpy as np
+
+from zhusuan.runtime.native import functions
 
 _HEADER = Path(__file__).with_name("replay.h")
 _READERS = ("numpy", "item", "data")
@@ -165,18 +166,8 @@ class _Library:
             "output": (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int),
             "free": (None, ctypes.c_void_p),
         }
-        digest = hashlib.sha256(_HEADER.read_bytes()).hexdigest()[:16]
-        found = jt.code(
-            [len(signatures)], "int64", [],
-            cpu_header=f'#include "{_HEADER}"\n// {digest}\n',
-            cpu_src="\n".join(
-                f"@out({i}) = (int64)(void*)&zhusuan_replay_{name};"
-                for i, name in enumerate(signatures)
-            ),
-        ).numpy()  # fmt: skip
-        # They call Python objects' destructors, so that they must hold Python's lock.
-        for (name, signature), address in zip(signatures.items(), found):
-            setattr(self, name, ctypes.PYFUNCTYPE(*signature)(int(address)))  # type: ignore[arg-type]
+        for name, function in functions(_HEADER, "zhusuan_replay_", signatures).items():
+            setattr(self, name, function)
 
     open: Any
     close: Any
