@@ -32,12 +32,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import zhusuan as zs  # isort: skip  (before jittor, which it prepares)
 import jittor as jt
 import numpy as np
-from common.files import atomic_file
 from common.images import save_curves
+from common.regression import Predictive, judge, save_predictions, with_error
 from common.results import ResultDir
 from common.uci import DataError, Split, load_uci, splits, standardise
 from jittor import nn
-from matplotlib.figure import Figure
 
 
 class Regression(zs.BayesianNet):
@@ -90,42 +89,14 @@ def fit(part: Split, args, progress: bool | None = None):
     return model, guide, history
 
 
-def evaluate(model: Regression, guide, part: Split, n_draws: int):
-    """Return predictive means and standard deviations in units of the target, RMSE and log-density.
-
-    The predictive distribution is the mixture of the normals that draws of the posterior give.
-    """
+def evaluate(model: Regression, guide, part: Split, n_draws: int) -> Predictive:
+    """Judge the predictions of draws of the posterior, in units of the target."""
     draws = guide.sample(n_draws)
     predicted = zs.predict(
         model, {"x": part.x_test}, posterior=draws, names=["y_mean"], vectorize=True
     )["y_mean"].astype(np.float64)
     std = draws["std"].reshape(-1, 1).astype(np.float64) * part.y_std
-    mean = predicted * part.y_std + part.y_mean  # [n_draws, n_test]
-    log_p = -0.5 * ((part.y_test - mean) / std) ** 2 - np.log(std * np.sqrt(2 * np.pi))
-    log_density = np.logaddexp.reduce(log_p, axis=0) - np.log(n_draws)
-    centre = mean.mean(axis=0)
-    spread = np.sqrt(mean.var(axis=0) + (std**2).mean())
-    rmse = float(np.sqrt(np.mean((centre - part.y_test) ** 2)))
-    return centre, spread, rmse, float(log_density.mean())
-
-
-def save_predictions(path: Path, y: np.ndarray, centre: np.ndarray, spread: np.ndarray) -> None:
-    """Draw the predictions of the test data, with two standard deviations, above the truth."""
-    figure = Figure(figsize=(5.0, 5.0), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    axes.errorbar(y, centre, yerr=2 * spread, fmt="o", markersize=3, alpha=0.6, linewidth=1)
-    low, high = min(y.min(), centre.min()), max(y.max(), centre.max())
-    axes.plot([low, high], [low, high], color="black", linewidth=0.8)
-    axes.set_xlabel("test target")
-    axes.set_ylabel("prediction, with 2 standard deviations")
-    with atomic_file(path) as file:
-        figure.savefig(file, format="png")
-
-
-def with_error(values: list[float]) -> tuple[float, float]:
-    """Return the mean and its standard error, 0 for a single value."""
-    error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
-    return float(np.mean(values)), float(error)
+    return judge(part.y_test, predicted * part.y_std + part.y_mean, std)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -162,19 +133,19 @@ def main(argv: list[str] | None = None) -> int:
     for i, (train, test) in enumerate(splits(len(data.y), args.n_splits, args.seed), start=1):
         part = standardise(data, train, test)
         model, guide, history = fit(part, args)
-        centre, spread, rmse, log_density = evaluate(model, guide, part, args.n_draws)
+        found = evaluate(model, guide, part, args.n_draws)
         noise = float(guide.median()["std"].item()) * part.y_std
         # The bound is that of all training data; its first epochs would dwarf the rest.
         curves[f"split {i}"] = np.array(history.train[len(history.train) // 10 :]) / len(train)
-        rows.append({"split": i, "rmse": rmse, "log_density": log_density, "noise_std": noise,
-                     "loss": history.train[-1], "seconds": history.seconds})  # fmt: skip
+        rows.append({"split": i, "rmse": found.rmse, "log_density": found.log_density,
+                     "noise_std": noise, "loss": history.train[-1], "seconds": history.seconds})  # fmt: skip
         print(
-            f"split {i}/{args.n_splits}: test RMSE {rmse:.3f}, log-density {log_density:.3f}, "
-            f"noise {noise:.2f}, {history.seconds:.0f} s",
+            f"split {i}/{args.n_splits}: test RMSE {found.rmse:.3f}, "
+            f"log-density {found.log_density:.3f}, noise {noise:.2f}, {history.seconds:.0f} s",
             flush=True,
         )
         if i == 1:
-            save_predictions(results.path / "predictions.png", part.y_test, centre, spread)
+            save_predictions(results.path / "predictions.png", part.y_test, found)
 
     rmse, rmse_error = with_error([row["rmse"] for row in rows])
     log_density, log_density_error = with_error([row["log_density"] for row in rows])
