@@ -138,7 +138,8 @@ def main(argv: list[str] | None = None) -> int:
         # The bound is that of all training data; its first epochs would dwarf the rest.
         curves[f"split {i}"] = np.array(history.train[len(history.train) // 10 :]) / len(train)
         rows.append({"split": i, "rmse": found.rmse, "log_density": found.log_density,
-                     "noise_std": noise, "loss": history.train[-1], "seconds": history.seconds})  # fmt: skip
+                     "noise_std": noise, "loss": history.train[-1],
+                     "seconds": history.seconds})  # fmt: skip
         print(
             f"split {i}/{args.n_splits}: test RMSE {found.rmse:.3f}, "
             f"log-density {found.log_density:.3f}, noise {noise:.2f}, {history.seconds:.0f} s",
