@@ -19,7 +19,6 @@ from zhusuan.distributions import (
     Normal,
 )
 from zhusuan.framework import Bayesian, scaled_normal
-from zhusuan.framework.bayesian.layers import product
 
 K, B = 3, 4
 RNG = np.random.default_rng(7)
@@ -205,21 +204,6 @@ def test_all_particles_at_once_give_what_one_by_one_gives(lead, x_lead):
     for a, b in zip(gradients(at_once, x, given), wanted):
         # Sums in another order, float32.
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-5)
-
-
-def test_the_product_of_batches_has_second_derivatives():
-    a, b = draws(shapes={"a": (K, B, 2), "b": (K, 2, 5)}).values()
-    left, right = jt.array(a), jt.array(b)
-    to_left, to_right = jt.grad(product(left, right).sqr().sum(), [left, right])
-    found = jt.grad(to_left.sqr().sum() + to_right.sum(), [left, right])
-    # f = |ab|^2, f_a = 2abb', f_b = 2a'ab; g = |f_a|^2 + sum(f_b)
-    a, b = a.astype(float), b.astype(float)
-    at, bt, one = a.transpose(0, 2, 1), b.transpose(0, 2, 1), np.ones_like(b)
-    bbt, f_a = b @ bt, 2 * a @ b @ bt
-    wanted_a = 4 * f_a @ bbt + 2 * a @ (b @ one.transpose(0, 2, 1) + one @ bt)
-    wanted_b = 4 * (at @ f_a + f_a.transpose(0, 2, 1) @ a) @ b + 2 * at @ a @ one
-    np.testing.assert_allclose(found[0].numpy(), wanted_a, rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(found[1].numpy(), wanted_b, rtol=1e-4, atol=1e-4)
 
 
 def test_one_large_product_for_a_shared_input_is_the_same(monkeypatch):

@@ -86,7 +86,7 @@ def test_fast_math_can_be_kept(tmp_path):
 def test_all_measures_are_in_use_here():
     if os.environ.get("ZHUSUAN_FAST_COMPILE", "1") != "1":
         pytest.skip("switched off in this environment")
-    expected = {"wrapper", "header", "polling"}
+    expected = {"wrapper", "header", "polling", "select"}
     if shutil.which("ld.gold"):
         expected.add("linker")
     assert set(REPORT.measures) == expected
@@ -237,17 +237,53 @@ def gxx_that_fails_on(tmp_path, word):
 @pytest.mark.parametrize(
     ("word", "left"),
     [
-        ("-fuse-ld=gold", {"wrapper", "header", "polling"}),
-        ("c++-header", {"wrapper", "linker", "polling"}),
-        ("-Winvalid", {"wrapper", "header", "linker", "polling"}),
-        ("polling", {"wrapper", "header", "linker"}),
+        ("-fuse-ld=gold", {"wrapper", "header", "polling", "select"}),
+        ("c++-header", {"wrapper", "linker", "polling", "select"}),
+        ("-Winvalid", {"wrapper", "header", "linker", "polling", "select"}),
+        ("polling", {"wrapper", "header", "linker", "select"}),
+        ('"-x c++ -"', {"wrapper", "header", "linker", "polling"}),
     ],
-    ids=["no gold", "no precompiled headers", "nothing fails", "no polling"],
+    ids=["no gold", "no precompiled headers", "nothing fails", "no polling", "no select"],
 )
 def test_each_measure_is_left_out_when_its_trial_fails(tmp_path, word, left):
     if not shutil.which("ld.gold"):
         left = left - {"linker"}
     assert prepare_tools(tmp_path, gxx_that_fails_on(tmp_path, word), kernels.MEASURES) == left
+
+
+# As Jittor writes the gradient of nn.relu.
+SELECTING = """\
+#include "fused_op.h"
+#define op2_Tc bool
+using namespace jittor;
+void select(Var* cond, Var* x, Var* z, float zero, int n) {
+    auto* __restrict__ condp = cond->ptr<op2_Tc>();
+    auto* __restrict__ xp = x->ptr<float32>();
+    auto* __restrict__ zp = z->ptr<float32>();
+    for (int i = 0; i < n; i++) {
+        float32 xd = xp[i];
+        zp[i] = condp[i] ? xd : zero;
+    }
+}
+"""
+
+
+def test_a_choice_by_a_loaded_bool_is_compiled_without_branches(tmp_path):
+    """As it is by Jittor's own command, the wrapper without this measure."""
+    source = tmp_path / "kernel.cc"
+    source.write_text(SELECTING)
+    vectorised = {}
+    for measures in (("wrapper",), ("wrapper", "select")):
+        assert prepare_tools(tmp_path, compiler(), measures) == set(measures)
+        command = [str(tmp_path / "compile.sh"), "utils/asm_tuner.py"]
+        command += [f"--cc_path={compiler().path}", str(source), *compiler().flags]
+        done = subprocess.run(
+            [*command, "-fopt-info-vec-optimized", "-o", os.devnull],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        vectorised[measures] = "loop vectorized" in done.stderr
+        assert source.read_text() == SELECTING  # Jittor compares it at the next start
+    assert list(vectorised.values()) == [False, True]
 
 
 def test_without_a_working_wrapper_nothing_that_it_carries_is_used(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Four measures that make kernels compile five times faster.
+"""Four measures that make kernels compile five times faster, and one that makes some run faster.
 
 Jittor compiles each new kernel by a g++ run of about 2 seconds, of which 1.5 go into parsing the
 same headers again, 0.2 into a Python process that post-processes assembly, and 0.2 into the
@@ -16,6 +16,12 @@ linker. The measures:
 
 ``polling``
     Jittor learns within milliseconds, and not within a second, that a round of kernels is done.
+
+``select``
+    g++ 12 does not vectorise a loop that loads a ``bool``, and so compiles ``where(mask, x, y)`` of
+    a mask in memory, such as the gradient of ``nn.relu``, to a branch on each number. Where signs
+    are random that takes 11 ms for 3 million numbers; 1.3 ms with the same byte loaded as a
+    ``uint8``, which the wrapper writes into the text that g++ reads.
 
 Each one is tried out before it is used and left out silently when the trial fails.
 """
@@ -61,10 +67,35 @@ case "$1" in
 esac
 compiler=${{2#--cc_path=}}
 shift 2
-exec "$compiler" {extra} "$@"
+{select}exec "$compiler" {extra} "$@"
+"""
+
+# The source itself stays as Jittor wrote it, since Jittor compares it at the next start.
+SELECT = """\
+for source; do
+  case "$source" in
+  *.cc) grep -q '_Tc bool$' "$source" && break ;;
+  esac
+  source=
+done
+if [ -n "$source" ]; then
+  for argument; do
+    shift
+    if [ "$argument" = "$source" ]; then set -- "$@" -x c++ - -x none
+    else set -- "$@" "$argument"; fi
+  done
+  sed 's/_Tc bool$/_Tc uint8/' "$source" | "$compiler" {extra} "$@"
+  exit
+fi
 """
 
 PROBE = '#include "fused_op.h"\nextern "C" int zhusuan_probe() { return 42; }\n'
+SELECT_PROBE = """\
+#include "fused_op.h"
+#define op0_Tc bool
+using namespace jittor;
+extern "C" int zhusuan_probe() { return std::is_same<op0_Tc, uint8>() ? 42 : 0; }
+"""
 
 _LINKING = ("-l", "-L", "-Wl,", "-shared")
 _TIMEOUT = 300
@@ -117,9 +148,12 @@ def prepare_tools(folder: Path, compiler: Compiler, wanted: Iterable[str]) -> fr
     if "linker" in wanted and _links(folder, compiler, ["-fuse-ld=gold"]):
         works.add("linker")
         extra.append("-fuse-ld=gold")
-    if "wrapper" in wanted and _make_wrapper(folder, compiler, extra):
+    is_selecting = "select" in wanted
+    if is_selecting and _make_wrapper(folder, compiler, extra, SELECT, SELECT_PROBE):
+        works |= {"wrapper", "select"}
+    elif "wrapper" in wanted and _make_wrapper(folder, compiler, extra):
         works.add("wrapper")
-    else:  # which carries the other two
+    else:  # which carries the others
         works.clear()
     if "polling" in wanted and build_polling(folder, compiler.path):
         works.add("polling")
@@ -171,12 +205,17 @@ def _links(folder: Path, compiler: Compiler, extra: Sequence[str]) -> bool:
     return done.returncode == 0 and _loads(compiler, library)
 
 
-def _make_wrapper(folder: Path, compiler: Compiler, extra: Sequence[str]) -> bool:
+def _make_wrapper(
+    folder: Path, compiler: Compiler, extra: Sequence[str], select: str = "", probe: str = PROBE
+) -> bool:
     wrapper = folder / "compile.sh"
     quoted = " ".join(shlex.quote(argument) for argument in extra)
-    _write(wrapper, WRAPPER.format(python=shlex.quote(compiler.python), extra=quoted))
+    text = WRAPPER.format(
+        python=shlex.quote(compiler.python), extra=quoted, select=select.format(extra=quoted)
+    )
+    _write(wrapper, text)
     wrapper.chmod(0o755)
-    source = _write(folder / "probe.cc", PROBE)
+    source = _write(folder / "probe.cc", probe)
     library = folder / "probe.so"
     library.unlink(missing_ok=True)
     done = _run(

@@ -30,6 +30,7 @@ from zhusuan.runtime.kernel_flags import strict_flags
 from zhusuan.runtime.kernel_polling import SOURCE, shorten_naps
 from zhusuan.runtime.kernel_tools import (
     HEADER,
+    SELECT,
     WRAPPER,
     Compiler,
     prepare_tools,
@@ -37,7 +38,7 @@ from zhusuan.runtime.kernel_tools import (
 )
 from zhusuan.runtime.locks import file_lock
 
-MEASURES = ("wrapper", "header", "linker", "polling")
+MEASURES = ("wrapper", "header", "linker", "polling", "select")
 
 _NEEDED_BYTES = 300 * 2**20
 """A precompiled header has 70 MB, and while it is made there are two."""
@@ -132,7 +133,7 @@ def fingerprint(compiler: Compiler, jittor_path: str, wanted: tuple[str, ...]) -
     :param jittor_path: folder of Jittor's sources.
     :param wanted: the measures asked for.
     """
-    digest = hashlib.sha1("\0".join([HEADER, WRAPPER, *wanted, compiler.python]).encode())
+    digest = hashlib.sha1("\0".join([HEADER, WRAPPER, SELECT, *wanted, compiler.python]).encode())
     digest.update(SOURCE.read_bytes())
     digest.update("\0".join([compiler.path, *compiler.flags]).encode())
     program = Path(shutil.which(compiler.path) or compiler.path).resolve()
