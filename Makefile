@@ -5,39 +5,54 @@ PYTHON ?= python3
 VENV   ?= .venv
 PEERS  ?= .venv-peers
 ARGS   ?=
+NP     ?= 2
 
 BIN := $(VENV)/bin
 VAE := examples/variational_autoencoders/vae_mnist.py
 
-.PHONY: help vae test test-slow docs lint bench bench-distributions bench-mcmc clean
+HAS_MPI := command -v mpirun >/dev/null && command -v mpicc >/dev/null
+NO_MPI  := Open MPI is missing; on Debian or Ubuntu: apt-get install openmpi-bin libopenmpi-dev
+# Each process has its share of the cores. mpirun refuses root unless told, as in a container.
+CORES  := $(shell nproc 2>/dev/null || echo 1)
+MPIRUN = OMP_NUM_THREADS=$(shell n=$$(($(CORES) / $(NP))); echo $$((n > 0 ? n : 1))) mpirun \
+  --oversubscribe --bind-to none $(if $(filter 0,$(shell id -u)),--allow-run-as-root)
+
+.PHONY: help vae mpi test test-slow docs lint bench bench-distributions bench-mcmc bench-mpi clean
 .DEFAULT_GOAL := help
 # Stamps made on the way to another stamp are kept.
 .SECONDARY:
 
 help:
 	@echo "make vae        train the variational autoencoder on MNIST; options in ARGS"
+	@echo "make mpi        the same with NP=2 processes, each on its part of every batch"
 	@echo "make test       run the tests, without the slow ones; pytest's options in ARGS"
 	@echo "make test-slow  run the slow tests"
-	@echo "make docs       build the documentation in docs/_build/html"
+	@echo "make docs       build the documentation in docs/_build/html, check its links"
 	@echo "make lint       check style and types"
 	@echo "make bench      time the library beside its peers; options in ARGS"
 	@echo "make bench-distributions"
 	@echo "                time the distributions beside torch and numpyro; options in ARGS"
 	@echo "make bench-mcmc"
 	@echo "                time the samplers beside numpyro and pyro; options in ARGS"
+	@echo "make bench-mpi  time training with 1 and 2 processes beside torch's; options in ARGS"
 	@echo "make clean      remove what was built, but not $(VENV)"
 
 vae: $(VENV)/.ready-examples
 	$(BIN)/python $(VAE) $(ARGS)
 
-test: $(VENV)/.ready-test
+mpi: $(VENV)/.mpi-examples
+	@$(HAS_MPI) || { echo >&2 "make: $(NO_MPI)"; exit 1; }
+	$(MPIRUN) -np $(NP) $(BIN)/python $(VAE) $(ARGS)
+
+test: $(VENV)/.mpi-test
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-test-slow: $(VENV)/.ready-test
+test-slow: $(VENV)/.mpi-test
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 docs: $(VENV)/.ready-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python docs/check_site.py docs/_build/html
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -51,6 +66,9 @@ bench-distributions: $(VENV)/.ready-test $(PEERS)/.installed
 
 bench-mcmc: $(VENV)/.ready-test $(PEERS)/.installed
 	$(BIN)/python benchmarks/mcmc.py --peers-python $(PEERS)/bin/python $(ARGS)
+
+bench-mpi: $(VENV)/.mpi-test $(PEERS)/.installed
+	$(BIN)/python benchmarks/distributed.py --peers-python $(PEERS)/bin/python $(ARGS)
 
 clean:
 	rm -rf build dist *.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache
@@ -69,6 +87,16 @@ $(VENV)/.ready-examples: $(VENV)/.installed-examples
 
 $(VENV)/.ready-%: $(VENV)/.installed-%
 	$(BIN)/python -m zhusuan.runtime
+	@touch $@
+
+# $(VENV)/.mpi-X: and Open MPI is there, with Jittor's operations for it: installed, if this is root
+# and Debian's apt-get works. Where it is not, the tests of several processes are skipped.
+$(VENV)/.mpi-%: $(VENV)/.ready-%
+	@$(HAS_MPI) || { [ "$$(id -u)" = 0 ] && timeout 600 apt-get -q update && \
+	  DEBIAN_FRONTEND=noninteractive timeout 600 apt-get -q install -y --no-install-recommends \
+	  openmpi-bin libopenmpi-dev; } || true
+	@if $(HAS_MPI); then $(MPIRUN) -np 1 $(BIN)/python -c 'import zhusuan'; \
+	  else echo "make: $(NO_MPI)"; fi
 	@touch $@
 
 # pip comes last in a new environment, so its presence means that venv did not stop half-way.

@@ -19,7 +19,11 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "sphinxcontrib.bibtex",
-    "family_tables",  # ours, in _ext
+    # Ours, in _ext:
+    "family_tables",
+    "gallery",
+    "offline_math",
+    "source_links",
 ]
 exclude_patterns = ["_build"]
 highlight_language = "python"
@@ -44,7 +48,7 @@ bibtex_reference_style = "author_year"
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
-html_css_files = ["families.css"]
+html_css_files = ["pages.css", "families.css", "gallery.css"]
 html_copy_source = False
 
 

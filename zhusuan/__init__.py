@@ -7,6 +7,7 @@ runtime.start()
 
 from zhusuan import (  # noqa: E402
     diagnostics,
+    distributed,
     distributions,
     evaluation,
     flows,
@@ -45,6 +46,7 @@ __all__ = [
     "bayesian",
     "check_numerics",
     "diagnostics",
+    "distributed",
     "distributions",
     "evaluation",
     "flows",

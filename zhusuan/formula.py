@@ -59,7 +59,8 @@ class Formula:
     def __call__(self, *inputs: Var) -> Var:
         """Return the formula's value for inputs that broadcast; float64 if one of them is.
 
-        :param inputs: Vars, one for each name.
+        :param inputs: Vars, one for each name; their shapes broadcast.
+        :return: Var of the broadcast shape.
         :raises ValueError: if their shapes do not broadcast.
         """
         shapes = [shape_of(var) for var in inputs]

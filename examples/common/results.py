@@ -12,10 +12,20 @@ from typing import Any
 import numpy as np
 
 from common.files import atomic_file
+from zhusuan.distributed import is_main
 
 
 class ResultError(RuntimeError):
     """Results cannot be written. The message names the folder or the file."""
+
+
+def say(text: str) -> None:
+    """Print a line; under ``mpirun`` rank 0 does.
+
+    :param text: the line.
+    """
+    if is_main():
+        print(text, flush=True)
 
 
 class ResultDir:
@@ -33,7 +43,7 @@ class ResultDir:
             # Writing is the only sure test: permission bits say nothing of a read-only disk.
             with atomic_file(probe):
                 pass
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # under mpirun, rank 0 alone writes
         except OSError as error:
             raise ResultError(
                 f"cannot write results to {self.path}: {error.strerror or error}"

@@ -7,9 +7,12 @@ A script describes its model as a :class:`VAE`, and hands the function that make
                                                   images made from the prior
     epochs/                                       the last two after every epoch
     loss.png, metrics.json                        the losses as a curve and as figures
-    <name of the script>.npz                      the weights, for zs.load
+    <name of the script>.npz                      the training after the last epoch: the weights,
+                                                  for zs.load, and what vae_mnist.py's --resume
+                                                  goes on from
 
-A script that has more to show says so by ``VAE.finish``.
+Under ``mpirun`` each process trains on its part of every batch; the losses are those of all data,
+and rank 0 alone prints and writes. A script that has more to show says so by ``VAE.finish``.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from tqdm import tqdm
 from common.images import save_curves, save_grid
 from common.mnist import MNIST, DataError, batches, load_mnist, n_batches
 from common.options import positive
-from common.results import ResultDir
+from common.results import ResultDir, say
 
 X_DIM = 784
 N_PICTURES = 64
@@ -48,6 +51,7 @@ class VAE(NamedTuple):
         result folder, the pictured images (``float32 [64, 784]``) and the history, a list of
         dicts with the keys epoch, train, test and seconds, one per finished epoch. Returns more
         figures for ``metrics.json``.
+    :param optimizer: whose state is saved with the weights, if given.
     """
 
     step: Callable[[jt.Var], Any]
@@ -56,10 +60,11 @@ class VAE(NamedTuple):
     sample: Callable[[], jt.Var]
     weights: nn.Module
     finish: Callable[[ResultDir, np.ndarray, list[dict]], dict] | None = None
+    optimizer: Any = None
 
 
 def make_parser(
-    description: str, result_dir: str, path_derivative: bool = True
+    description: str, result_dir: str, path_derivative: bool = True, resume: bool = False
 ) -> argparse.ArgumentParser:
     """Return a parser of the options that the scripts share.
 
@@ -68,6 +73,7 @@ def make_parser(
     :param description: what the script does.
     :param result_dir: default of the folder for results.
     :param path_derivative: whether the script knows the option ``--path-derivative``.
+    :param resume: whether it knows ``--resume``, for which its VAE must have the optimizer.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
@@ -91,6 +97,12 @@ def make_parser(
         default=None,
         help="use the GPU; without the option, when there is one",
     )
+    if resume:
+        parser.add_argument(
+            "--resume",
+            action="store_true",
+            help="go on with the training that the result folder holds, if it holds one",
+        )
     if path_derivative:
         parser.add_argument(
             "--path-derivative",
@@ -133,10 +145,14 @@ def prepare(args: argparse.Namespace) -> tuple[MNIST, ResultDir]:
 
 def train(name: str, vae: VAE, data: MNIST, results: ResultDir, args: argparse.Namespace) -> dict:
     """Train, evaluate and write the results; return the figures."""
-    rng = np.random.default_rng(args.seed)
+    rng = np.random.default_rng(args.seed)  # orders the data, alike in all processes
     pictured = data.x_test[:N_PICTURES]
     save_grid(results.path / "origin.png", pictured)
-    history: list[dict] = []
+    checkpoint, history = results.path / f"{name}.npz", []
+    if getattr(args, "resume", False) and checkpoint.exists():
+        stored = zs.load(checkpoint, vae.weights, vae.optimizer)
+        rng, history = stored["order"], stored["history"]
+        say(f"going on after epoch {len(history)} of {checkpoint}")
     figures = {
         "arguments": {**vars(args), "cuda": bool(jt.flags.use_cuda)},
         "unit": "negative bound of the log-likelihood in nats per image",
@@ -144,7 +160,7 @@ def train(name: str, vae: VAE, data: MNIST, results: ResultDir, args: argparse.N
         "history": history,
     }
     try:
-        for epoch in range(1, args.epochs + 1):
+        for epoch in range(len(history) + 1, args.epochs + 1):
             start = time.perf_counter()
             train_loss = train_epoch(vae.step, data, args, rng, epoch)
             seconds = time.perf_counter() - start
@@ -152,17 +168,17 @@ def train(name: str, vae: VAE, data: MNIST, results: ResultDir, args: argparse.N
             history.append(
                 {"epoch": epoch, "train": train_loss, "test": test_loss, "seconds": seconds}
             )
-            print(
+            say(
                 f"epoch {epoch}/{args.epochs}: train {train_loss:.2f}, test {test_loss:.2f} "
-                f"nats per image, {seconds:.1f} s",
-                flush=True,
+                f"nats per image, {seconds:.1f} s"
             )
+            zs.save(checkpoint, vae.weights, vae.optimizer, history=history, order=rng)
             write_pictures(results.path / "epochs", f"-{epoch:03d}", vae, pictured)
     except KeyboardInterrupt:
         figures["interrupted"] = True
-        print(f"\ninterrupted: keeping what was learned, in {results.path}", flush=True)
+        say(f"\ninterrupted: keeping what was learned, in {results.path}")
+        zs.save(checkpoint, vae.weights, vae.optimizer, history=history, order=rng)
 
-    zs.save(results.path / f"{name}.npz", vae.weights, epochs=len(history))
     write_pictures(results.path, "", vae, pictured)
     if history:
         curves = {key: [row[key] for row in history] for key in ("train", "test")}
@@ -170,7 +186,7 @@ def train(name: str, vae: VAE, data: MNIST, results: ResultDir, args: argparse.N
         if vae.finish is not None:
             figures.update(vae.finish(results, pictured, history))
     results.write_json("metrics.json", figures)
-    print(f"results are in {results.path}")
+    say(f"results are in {results.path}")
     return figures
 
 
@@ -188,11 +204,12 @@ def train_epoch(
         batches(data.x_train, args.batch_size, rng, binarize=dynamic),
         total=n_batches(len(data.x_train), args.batch_size),
         desc=f"epoch {epoch}/{args.epochs}",
-        disable=None,
+        disable=None if zs.distributed.is_main() else True,
         leave=False,
     )
     for i, x in enumerate(bar, start=1):
-        value = step(jt.array(x))
+        with zs.distributed.batch_part(x) as part:
+            value = step(jt.array(part))
         pending.append((value.detach() if isinstance(value, jt.Var) else value, len(x)))
         if i % 50 == 0 or i == bar.total:
             # One fetch for many losses: a fetch at each step would wait for each step.
@@ -207,16 +224,16 @@ def train_epoch(
                     f"the loss is not finite in epoch {epoch}, step {i}: try a lower --lr"
                 )
             bar.set_postfix(loss=f"{np.mean(losses):.2f}")
-    return total / count
+    return float(zs.distributed.all_reduce(total / count, "mean"))
 
 
 def evaluate(loss: Callable[[jt.Var], jt.Var], x_test: np.ndarray, batch_size: int) -> float:
     """Return the loss per image over the whole test set, its last batch included."""
     total = 0.0
     with jt.no_grad():
-        for x in batches(x_test, batch_size, shuffle=False):
+        for x in batches(zs.distributed.shard(x_test), batch_size, shuffle=False):
             total += float(loss(jt.array(x)).item()) * len(x)
-    return total / len(x_test)
+    return float(zs.distributed.all_reduce(total, "sum")) / len(x_test)
 
 
 def write_pictures(folder: Path, suffix: str, vae: VAE, x: np.ndarray) -> None:

@@ -36,8 +36,14 @@ class Block(NamedTuple):
         return self.source.startswith(">>> ")
 
 
-def blocks(text: str) -> Iterator[Block]:
-    """Find ``code-block:: python``, literal blocks after ``::``, and doctests, in order."""
+def blocks(text: str, peers: bool = False) -> Iterator[Block]:
+    """Find ``code-block:: python``, literal blocks after ``::``, and doctests, in order.
+
+    Those with ``:class: peer`` are code of another library, which pages on migration show.
+
+    :param text: the page.
+    :param peers: find these, and not what runs here.
+    """
     lines = text.splitlines()
     i = 0
     while i < len(lines):
@@ -45,21 +51,26 @@ def blocks(text: str) -> Iterator[Block]:
         directive = DIRECTIVE.match(line.strip())
         if directive and directive["name"] in CODE_DIRECTIVES:
             start, end = _indented(lines, i + 1, indent)
+            options = []
             while start < end and re.match(r":[\w-]+:", lines[start].strip()):
-                start += 1  # an option of the directive
-            if directive["argument"].strip() == "python":
+                options.append(lines[start].strip())
+                start += 1
+            of_peer = ":class: peer" in options
+            if directive["argument"].strip() == "python" and of_peer == peers:
                 yield _block(lines, start, end)
             i = end
         elif line.startswith("..") and not directive:
             _, i = _indented(lines, i + 1, indent)  # a comment
         elif line.rstrip().endswith("::") and not directive:
             start, i = _indented(lines, i + 1, indent)
-            yield _block(lines, start, i)
+            if not peers:
+                yield _block(lines, start, i)
         elif line.lstrip().startswith(">>> "):
             end = i
             while end < len(lines) and lines[end].strip():
                 end += 1
-            yield _block(lines, i, end)
+            if not peers:
+                yield _block(lines, i, end)
             i = end
         else:
             i += 1
@@ -131,6 +142,12 @@ A paragraph with a literal block::
 
    $ nor this
 
+.. code-block:: python
+   :class: peer
+   :caption: elsewhere
+
+   nor = this
+
 .. note::
 
    >>> x + 1
@@ -144,8 +161,9 @@ def test_blocks_are_found_with_their_lines():
     assert list(blocks(PAGE)) == [
         Block(4, "x = 1\n"),
         Block(13, "def f():\n\n    return x / 0\n"),
-        Block(23, ">>> x + 1\n2\n"),
+        Block(29, ">>> x + 1\n2\n"),
     ]
+    assert list(blocks(PAGE, peers=True)) == [Block(25, "nor = this\n")]
 
 
 @pytest.mark.parametrize(
@@ -164,19 +182,20 @@ def test_a_failing_block_is_named(last, message):
         run(last, Path("page.rst"), namespace)
 
 
-PAGES = [README, *sorted(DOCS.rglob("*.rst"))]
+PAGES = [README, *sorted(path for path in DOCS.rglob("*.rst") if "_build" not in path.parts)]
 WITH_CODE = [path for path in PAGES if any(True for _ in blocks(path.read_text("utf-8")))]
 
 
 @pytest.mark.parametrize("path", WITH_CODE, ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_blocks_of_a_page_run(path, tmp_path, monkeypatch):
+def test_the_blocks_of_a_page_run(path, tmp_path, monkeypatch, record_property):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(EXAMPLES))
     use_cuda = jt.flags.use_cuda
     namespace = {"__name__": "a_page_of_the_documentation"}
     try:
-        for block in blocks(path.read_text("utf-8")):
+        for number, block in enumerate(blocks(path.read_text("utf-8")), 1):
             run(block, path, namespace)
+            record_property("executed blocks", number)  # conftest.py adds them up
     finally:
         jt.flags.use_cuda = use_cuda
 

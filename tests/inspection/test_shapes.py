@@ -146,7 +146,7 @@ def test_html():
         bn.normal("<a>", 0.0, std=1.0)
         return bn
 
-    page = trace_shapes(model())._repr_html_()
+    page = trace_shapes(model())._repr_html_().replace(" style='text-align:left'", "")
     assert "<td>&lt;a&gt;</td><td>Normal</td><td>[]</td>" in page.replace("[1]", "[]")
     assert "<a>" not in page
     assert "color" in trace_shapes(Generator(group_z=0))._repr_html_()

@@ -2,13 +2,13 @@
 
 from typing import NamedTuple
 
-import numpy as np
 import pytest
 
 from tests.mcmc.calibration import Counts, Regression, geweke, rank_truths
+from tests.mcmc.mistakes import FIRST_KICK, KINETIC_ENERGY, SECOND_KICK, break_nuts
 from zhusuan import mcmc
 from zhusuan.framework.latents import Latent
-from zhusuan.mcmc import hamiltonian, hmc, nuts
+from zhusuan.mcmc import hamiltonian, hmc
 from zhusuan.mcmc.integrators import PhasePoint
 
 MODELS = {"regression": Regression, "counts": Counts}
@@ -118,55 +118,52 @@ def both_kicks_wrong(log_prob_and_grad, metric, point, step):
     return PhasePoint(position, momentum - half * gradient, log_prob, gradient)
 
 
-def wrong_leapfrog(step):
+def wrong_leapfrog(step, *in_nuts):
     """Return what puts this step in the place of the leapfrog's."""
 
-    def breaks(monkeypatch):
-        for module in (hamiltonian, hmc, nuts):
+    def breaks(monkeypatch, folder):
+        for module in (hamiltonian, hmc):
             monkeypatch.setattr(module, "leapfrog", step)
+        break_nuts(monkeypatch, folder, *in_nuts)
 
     return breaks
 
 
-def no_jacobian(monkeypatch):
+def no_jacobian(monkeypatch, folder):
     monkeypatch.setattr(Latent, "from_free_and_log_det", lambda self, u: (self.from_free(u), None))
 
 
-def no_kinetic_energy(monkeypatch):
+def no_kinetic_energy(monkeypatch, folder):
     for module in (hamiltonian, hmc):
         monkeypatch.setattr(module, "energy", lambda metric, point: -point.log_prob)
-    dot = nuts._dot
-    # Under the unit metric a velocity is its momentum: this is the square that makes the energy.
-    monkeypatch.setattr(
-        nuts, "_dot", lambda a, b: np.zeros(len(a)) if np.array_equal(a, b) else dot(a, b)
-    )
+    break_nuts(monkeypatch, folder, KINETIC_ENERGY)
 
 
 MISTAKES = {
-    "second kick": wrong_leapfrog(second_kick_wrong),
-    "both kicks": wrong_leapfrog(both_kicks_wrong),
+    "second kick": wrong_leapfrog(second_kick_wrong, SECOND_KICK),
+    "both kicks": wrong_leapfrog(both_kicks_wrong, FIRST_KICK, SECOND_KICK),
     "jacobian": no_jacobian,
     "kinetic energy": no_kinetic_energy,
 }
 
 
-def ranks_with(mistake, name, model, monkeypatch, n_sets=320):
-    MISTAKES[mistake](monkeypatch)
+def ranks_with(mistake, name, model, monkeypatch, folder, n_sets=320):
+    MISTAKES[mistake](monkeypatch, folder)
     kernel, thin = SHORT[name]
     return rank_truths(kernel, MODELS[model](), seed=1, n_sets=n_sets, n_warmup=60, thin=thin)
 
 
 @pytest.mark.parametrize("mistake", list(MISTAKES))
-def test_ranks_see_a_mistake(mistake, monkeypatch):
-    assert ranks_with(mistake, "hmc", "counts", monkeypatch).p_value < WRONG
+def test_ranks_see_a_mistake(mistake, monkeypatch, tmp_path):
+    assert ranks_with(mistake, "hmc", "counts", monkeypatch, tmp_path).p_value < WRONG
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", list(MODELS))
 @pytest.mark.parametrize("mistake", list(MISTAKES))
 @pytest.mark.parametrize("name", list(CASES))
-def test_ranks_see_a_mistake_in_any(name, mistake, model, monkeypatch):
-    found = ranks_with(mistake, name, model, monkeypatch, n_sets=960)
+def test_ranks_see_a_mistake_in_any(name, mistake, model, monkeypatch, tmp_path):
+    found = ranks_with(mistake, name, model, monkeypatch, tmp_path, n_sets=960)
     if (model, mistake) == ("regression", "jacobian"):
         assert found.p_value > SURE  # its latents are real: there is no Jacobian to be missing
     else:
@@ -174,8 +171,8 @@ def test_ranks_see_a_mistake_in_any(name, mistake, model, monkeypatch):
 
 
 @pytest.mark.parametrize("mistake", list(MISTAKES))
-def test_the_joint_distribution_shows_a_mistake(mistake, monkeypatch):
-    MISTAKES[mistake](monkeypatch)
+def test_the_joint_distribution_shows_a_mistake(mistake, monkeypatch, tmp_path):
+    MISTAKES[mistake](monkeypatch, tmp_path)
     found = geweke(FIXED, Counts(), seed=2, n_steps=30)
     if mistake == "both kicks":
         # Such a trajectory can still be gone back and keeps volume, and it is accepted by the

@@ -5,11 +5,13 @@ import pytest
 from scipy import stats
 
 import zhusuan as zs
+from tests.mcmc.mistakes import SECOND_KICK, break_nuts
 from tests.mcmc.targets import NumpyTarget, gaussian, judge
 from zhusuan import mcmc
-from zhusuan.mcmc import hamiltonian, hmc, nuts
+from zhusuan.mcmc import hamiltonian, hmc
 from zhusuan.mcmc.integrators import PhasePoint, energy, leapfrog
 from zhusuan.mcmc.metric import Diagonal, dense, unit
+from zhusuan.random.source import generator
 
 MEAN = np.array([1.0, -2.0, 0.5])
 COVARIANCE = np.array([[1.0, 0.8, 0.0], [0.8, 1.0, 0.3], [0.0, 0.3, 4.0]])
@@ -157,20 +159,29 @@ def no_kinetic_energy(metric, point):
     return -point.log_prob
 
 
-MISTAKES = [
-    # A step size at which the right sampler rejects now and then.
-    ("hmc", hmc, "leapfrog", wrong_sign, lambda: mcmc.HMC(0.5, 5, adapt_step_size=False)),
-    ("nuts", nuts, "leapfrog", wrong_sign, lambda: mcmc.NUTS(0.5, 5, adapt_step_size=False)),
-    ("energy", hmc, "energy", no_kinetic_energy, lambda: mcmc.HMC(0.5, 5, adapt_step_size=False)),
-]
+def replacing(module, name, wrong):
+    return lambda monkeypatch, folder: monkeypatch.setattr(module, name, wrong)
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=[m[0] for m in MISTAKES])
-def test_mistakes_are_seen(mistake, monkeypatch):
-    _, module, name, wrong, make = mistake
+def with_wrong_sign(monkeypatch, folder):
+    break_nuts(monkeypatch, folder, SECOND_KICK)
+
+
+# A step size at which the right sampler rejects now and then.
+HMC, NUTS = (lambda k=k: k(0.5, 5, adapt_step_size=False) for k in (mcmc.HMC, mcmc.NUTS))
+MISTAKES = {
+    "hmc": (HMC, replacing(hmc, "leapfrog", wrong_sign)),
+    "nuts": (NUTS, with_wrong_sign),
+    "energy": (HMC, replacing(hmc, "energy", no_kinetic_energy)),
+}
+
+
+@pytest.mark.parametrize("mistake", list(MISTAKES))
+def test_mistakes_are_seen(mistake, monkeypatch, tmp_path):
+    make, breaks = MISTAKES[mistake]
     right = moments_of(make(), 300, target=quartic())
     assert judge(right.samples["x"], np.zeros(3), QUARTIC_VARIANCE) == ""
-    monkeypatch.setattr(module, name, wrong)
+    breaks(monkeypatch, tmp_path)
     trace = moments_of(make(), 300, target=quartic())
     assert judge(trace.samples["x"], np.zeros(3), QUARTIC_VARIANCE) != ""
 
@@ -196,7 +207,7 @@ def test_trajectory_of_nuts_is_that_of_a_recursion():
 
 def recursive_length(target, start, step):
     """Return the gradients that Stan's recursive tree takes; directions drawn as ours are."""
-    draw = nuts.generator
+    draw = generator
     both, metric = target.log_prob_and_grad, unit(2)
     count = 0
 

@@ -1,5 +1,6 @@
-"""Ctrl-C raises KeyboardInterrupt, although Jittor takes SIGINT for itself."""
+"""Ctrl-C raises KeyboardInterrupt, although Jittor takes SIGINT for itself; Ctrl-Z ends nothing."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -32,6 +33,39 @@ def test_ctrl_c_after_the_import_does_what_it_did_before(at_start, printed):
         preexec_fn=lambda: signal.signal(signal.SIGINT, at_start),  # noqa: PLW1509
     )  # fmt: skip
     assert done.stdout.strip() == printed
+
+
+STOPPED = """
+import os, signal, subprocess, sys, time
+import zhusuan
+child = subprocess.Popen(["sleep", "60"])
+child.send_signal(signal.SIGSTOP)
+time.sleep(0.5)
+child.send_signal(signal.SIGCONT)
+time.sleep(0.5)
+print("stopped and gone on", flush=True)
+child.kill()
+child.wait()
+time.sleep(0.5)
+print("killed")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is done")
+@pytest.mark.parametrize("under_jupyter", [False, True])
+def test_what_becomes_of_children_need_not_end_the_process(under_jupyter):
+    env = {name: value for name, value in os.environ.items() if name != "JPY_PARENT_PID"}
+    if under_jupyter:
+        env["JPY_PARENT_PID"] = "1"
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED],
+        capture_output=True, text=True, timeout=300, check=False, env=env,
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert lines[:1] == ["stopped and gone on"], done.stderr
+    # Outside of notebooks it stays Jittor's way to notice that a worker ran out of memory.
+    assert lines[1:] == (["killed"] if under_jupyter else [])
+    assert ("Caught SIGCHLD" in done.stderr) is not under_jupyter
 
 
 def test_the_handler_of_before_comes_back():

@@ -69,3 +69,14 @@ def test_failed_import_says_how_to_see_more(
     assert env == {}
     assert modules["jittor_utils"].LOG.log_silent == 0
     assert "log_silent=0" in capsys.readouterr().err
+
+
+def test_the_core_does_not_report_on_notebooks(modules: dict[str, Any]) -> None:
+    redirected: list[tuple[bool, bool]] = []
+    utils = modules["jittor_utils"]
+    utils.is_in_ipynb, utils.cc = True, None
+    with quiet_import({}, modules.__getitem__):
+        assert not utils.is_in_ipynb
+        utils.cc = SimpleNamespace(ostream_redirect=lambda *streams: redirected.append(streams))
+    assert utils.is_in_ipynb
+    assert redirected == [(True, True)]

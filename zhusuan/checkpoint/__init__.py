@@ -14,6 +14,7 @@ from zhusuan.checkpoint import formats, optimizers, randomness, states
 from zhusuan.checkpoint.files import replace_file
 from zhusuan.checkpoint.values import Arrays, pack, unpack
 from zhusuan.checkpoint.variables import Stored, fetch, materialise, put
+from zhusuan.distributed import is_main
 
 __all__ = ["load", "save"]
 
@@ -30,6 +31,9 @@ def save(path: str | os.PathLike[str], net: Any, optimizer: Any = None, **extra:
 
     It is written beside its place, forced to disk and moved: whatever happens in between, ``path``
     holds the old checkpoint or the new one, never a part of one.
+
+    Under ``mpirun`` rank 0 writes, and the others only check their arguments; any number of ranks
+    can :func:`load` the file.
 
     :param path: file to write, in a folder that exists. A name that ends in ``.safetensors`` asks
         for this format, every other name for npz.
@@ -54,6 +58,8 @@ def save(path: str | os.PathLike[str], net: Any, optimizer: Any = None, **extra:
     if kept:
         header["states"] = pack(kept, "states", arrays)
     header["extra"] = {name: pack(value, f"extra.{name}", arrays) for name, value in extra.items()}
+    if not is_main():
+        return
     fetched, header["bfloat16"] = fetch(arrays)
     header["random"] = randomness.states()
     path = Path(path)
@@ -73,6 +79,9 @@ def load(
 
     The whole file is read and checked before anything is changed. Values are put into the Vars
     that are there, so whoever refers to them, such as an optimizer, sees them.
+
+    Under ``mpirun`` all ranks read the file. The random numbers of rank 0 go on where its own, or
+    those of a single process, were; the other ranks begin streams that follow from it.
 
     :param path: file to read.
     :param net: module with the same parameters, by name, shape and dtype; a list as for

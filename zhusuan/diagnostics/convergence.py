@@ -41,7 +41,7 @@ def e_bfmi(energy: Any) -> np.ndarray:
     Hamiltonian Monte Carlo". Below 0.3, fresh momenta change the energy so little that a chain
     wanders slowly between the energies of the target, as it does in heavy tails.
 
-    :param energy: energies of the Hamiltonian, shape [n_chains, n_draws].
+    :param energy: energies of the Hamiltonian in nats, shape [n_chains, n_draws].
     :return: shape [n_chains]; NaN for fewer than two draws.
     :raises TypeError: if the energies are no real numbers.
     :raises ValueError: for another shape.

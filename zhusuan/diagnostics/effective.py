@@ -70,6 +70,8 @@ def ess_mean(draws: Any) -> Any:
 def ess_sd(draws: Any) -> Any:
     """Return the effective sample size for the standard deviation: that of squared deviations.
 
+    Vehtari et al. (2021), Bayesian Analysis 16.
+
     :param draws: shape [n_chains, n_draws, ...].
     :return: shape [...], as :func:`ess_bulk`'s.
     :raises TypeError: if the draws are no real numbers.

@@ -31,10 +31,12 @@ def arviz_groups(
     :param groups: more groups under ArviZ's names, each name -> array: ``log_likelihood`` (for
         ``arviz.loo``), ``posterior_predictive``, ``prior``, ``prior_predictive``, of shape
         [n_chains, n_draws, ...]; ``observed_data``, ``constant_data``, of any shape.
-    :return: groups ``posterior``, ``sample_stats`` if there are stats, and the given ones. Floating
-        draws are float64, for ArviZ computes in the precision that it is given.
+    :return: groups ``posterior``, ``sample_stats`` if there are stats, and the given ones, with
+        arrays of the shapes above. Floating draws are float64, for ArviZ computes in the precision
+        that it is given.
     :raises TypeError: if something is no dict, or an unknown group is given.
     :raises ValueError: for other shapes, or no samples.
+    :raises KeyError: for a name that is not among the samples.
     """
     posterior = check_samples(samples)
     size = next(iter(posterior.values())).shape[:2]

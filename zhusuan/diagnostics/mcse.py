@@ -30,8 +30,9 @@ def mcse_mean(draws: Any) -> Any:
 def mcse_sd(draws: Any) -> Any:
     r"""Return the standard error of the standard deviation.
 
-    By the delta method from that of the variance v, the mean of squared deviations d:
-    :math:`\sqrt{\mathrm{Var}(d) / (4 v\, \mathrm{ESS}(d))}`, with ESS as in :func:`ess_sd`.
+    By the delta method (van der Vaart 1998, ch. 3) from that of the variance v, the mean of squared
+    deviations d: :math:`\sqrt{\mathrm{Var}(d) / (4 v\, \mathrm{ESS}(d))}`, with ESS as in
+    :func:`ess_sd`.
 
     :param draws: shape [n_chains, n_draws, ...].
     :return: shape [...], in units of the draws. NaN for fewer than 4 draws, NaN among them, or

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import itertools
 import math
 import textwrap
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from zhusuan import _html
 from zhusuan.diagnostics._draws import (
     MIN_DRAWS,
     normal_scores,
@@ -73,11 +73,18 @@ class Summary:
         raise KeyError(f"no variable or element {name!r}; the variables are {list(self.figures)}")
 
     def to_dict(self) -> dict[str, dict[str, float]]:
-        """Return name of the element -> column -> figure, for scalars the variable's name."""
+        """Return name of the element -> column -> figure, for scalars the variable's name.
+
+        :return: a dict of dicts of floats.
+        """
         return {label: self._row(name, index) for label, name, index in self._elements()}
 
     def label(self, place: int) -> str:
-        """Return the name of the element at a place, counted from 0 through all variables."""
+        """Return the name of the element at a place, counted from 0 through all variables.
+
+        :param place: from 0 on.
+        :return: such as ``'theta[0, 1]'``.
+        """
         return next(itertools.islice(self, int(place), None))
 
     def __str__(self) -> str:
@@ -99,18 +106,10 @@ class Summary:
 
     def _repr_html_(self) -> str:
         rows, left_out = self._cells()
-        head = "".join(f"<th>{html.escape(column)}</th>" for column in ("", *COLUMNS))
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in rows
-        )
-        notes = "<br>".join(html.escape(line) for line in [*left_out, self._size()])
-        warnings = "".join(
-            f"<p style='color:#b00020'>{html.escape(warning)}</p>" for warning in self.warnings
-        )
         return (
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-            f"<p>{notes}</p>{warnings}"
+            _html.table(("", *COLUMNS), rows, numbers=True)
+            + _html.paragraph([*left_out, self._size()])
+            + "".join(map(_html.warning, self.warnings))
         )
 
     def _elements(self) -> Iterator[tuple[str, str, tuple[int, ...]]]:

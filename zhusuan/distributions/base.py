@@ -22,6 +22,7 @@ from zhusuan._tensor import (
     sum_dims,
 )
 from zhusuan.distributions.constraints import Constraint
+from zhusuan.distributions.display import Displayed
 from zhusuan.distributions.parameter import Parameter
 from zhusuan.distributions.validation import check_values
 
@@ -36,7 +37,7 @@ class Options(TypedDict, total=False):
     use_path_derivative: bool
 
 
-class Distribution(ABC):
+class Distribution(Displayed, ABC):
     r"""A probability distribution over arrays.
 
     **Shapes.** The parameters broadcast to ``batch_shape + value_shape``. ``sample()`` has that
@@ -153,9 +154,10 @@ class Distribution(ABC):
 
         :param given: number, array or Var that broadcasts to
             ``(... +) batch_shape + value_shape``.
-        :return: Var of shape ``(... +) batch_shape``, less its last ``group_ndims`` dims; shape
-            [1] when no dim is left.
+        :return: Var, in nats, of shape ``(... +) batch_shape``, less its last ``group_ndims`` dims;
+            shape [1] when no dim is left.
         :raises ValueError: if the shapes do not broadcast.
+        :raises TypeError: if ``given`` is not numeric.
         """
         given = as_var(given, self._param_dtype, f"{self._name}.log_prob: given")
         self.check_given_shape(shape_of(given))
@@ -168,6 +170,7 @@ class Distribution(ABC):
         """Return the density (or mass) of ``given``, the exponential of :meth:`log_prob`.
 
         :param given: as for :meth:`log_prob`.
+        :return: Var of the shape of :meth:`log_prob`.
         """
         return jt.exp(self.log_prob(given))
 
@@ -208,6 +211,7 @@ class Distribution(ABC):
     def entropy(self) -> Var:
         """Return the entropy in nats, summed over ``group_ndims`` like :meth:`log_prob`.
 
+        :return: Var of shape ``batch_shape``, less its last ``group_ndims`` dims.
         :raises NotImplementedError: if the family has no closed form.
         """
         entropy = self._entropy().broadcast(list(self.batch_shape) or [1])
@@ -223,6 +227,7 @@ class Distribution(ABC):
         :return: Var of the broadcast shape.
         :raises NotImplementedError: if the family has none.
         :raises ValueError: if the shapes do not broadcast.
+        :raises TypeError: if ``given`` is not numeric.
         """
         given = as_var(given, self._param_dtype, f"{self._name}.cdf: given")
         self.check_given_shape(shape_of(given))
@@ -236,6 +241,7 @@ class Distribution(ABC):
         :return: Var of the broadcast shape.
         :raises NotImplementedError: if the family has none.
         :raises ValueError: if the shapes do not broadcast.
+        :raises TypeError: if ``probability`` is not numeric.
         """
         probability = as_var(probability, self._param_dtype, f"{self._name}.icdf: probability")
         self.check_given_shape(shape_of(probability))
@@ -260,6 +266,7 @@ class Distribution(ABC):
         """Return the shape that ``sample(n_samples)`` has; [1] for a scalar.
 
         :param n_samples: as for :meth:`sample`.
+        :return: a tuple of ints.
         """
         lead = () if n_samples is None else (n_samples,)
         return (lead + self.batch_shape + self.value_shape) or (1,)
@@ -268,6 +275,7 @@ class Distribution(ABC):
         """Return the broadcast of ``shape`` with ``batch_shape + value_shape``.
 
         :param shape: shape of a value.
+        :return: a tuple of ints.
         :raises ValueError: if they do not broadcast, with both shapes.
         """
         expected = self.batch_shape + self.value_shape
@@ -374,7 +382,7 @@ def exactly_one(family: str, **parameters: Any) -> None:
     """Check that exactly one of two ways to write a family was used.
 
     :param family: name of the family, for the message.
-    :param parameters: the alternatives, None where not given.
+    :param parameters: the alternatives, of any shape, None where not given.
     :raises ValueError: if none or several were given.
     """
     given = [name for name, value in parameters.items() if value is not None]

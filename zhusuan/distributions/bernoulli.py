@@ -28,19 +28,20 @@ class Bernoulli(Distribution):
 
     .. math::
 
-        \log p(x) = x \log p + (1 - x) \log(1 - p)
-                  = -x\,\mathrm{softplus}(-l) - (1 - x)\,\mathrm{softplus}(l),
+        \log p(x) &= x \log p + (1 - x) \log(1 - p) \\
+                  &= -x\,\mathrm{softplus}(-l) - (1 - x)\,\mathrm{softplus}(l),
         \qquad l = \log\frac{p}{1 - p}.
 
-    Prefer ``logits`` where they are at hand: float32 probabilities round to exactly 1 above
-    logits of 17, where the log-mass of a 0 is then :math:`-\infty`.
+    The first form is Bishop 2006, eq. 2.2. Prefer ``logits`` where they are at hand: float32
+    probabilities round to exactly 1 above logits of 17, where the log-mass of a 0 is then
+    :math:`-\infty`.
 
-    A value between 0 and 1, such as the grey level of a pixel, is scored by the same formula:
-    the negative cross-entropy, as variational auto-encoders on real-valued pixels use it.
+    A value between 0 and 1, such as the grey level of a pixel, is scored by the same formula: the
+    negative cross-entropy, as variational auto-encoders on real-valued pixels use it.
 
     :param logits: log-odds :math:`l`, finite; number, array or Var. Give exactly one of
         ``logits`` and ``probs``.
-    :param probs: :math:`p` in [0, 1]; exactly 0 and 1 are allowed.
+    :param probs: :math:`p`, likewise, in [0, 1]; exactly 0 and 1 are allowed.
     :param options: see :class:`~zhusuan.distributions.base.Distribution`. Samples are float32,
         so that they can be fed to a network; ``dtype='int32'`` makes them integers.
     :raises ValueError: if not exactly one of ``logits`` and ``probs`` is given, or a value is

@@ -131,7 +131,7 @@ class Binomial(Distribution):
     :param logits: log-odds :math:`l` of a success, finite; number, array or Var. Give exactly
         one of ``logits`` and ``probs``.
     :param n_experiments: number of trials n, whole and >= 0; no gradient. Broadcasts.
-    :param probs: probability of a success, in [0, 1]; exactly 0 and 1 are allowed.
+    :param probs: probability of a success, likewise, in [0, 1]; exactly 0 and 1 are allowed.
     :param options: see :class:`~zhusuan.distributions.base.Distribution`. Samples are float32,
         which holds whole numbers up to 2^24; ``dtype='int32'`` makes them integers.
     :raises TypeError: if ``n_experiments`` is missing.

@@ -30,6 +30,7 @@ class Constraint(ABC):
         NaN is never allowed.
 
         :param values: array whose last ``event_ndims`` dims are one value.
+        :return: a text such as "the smallest value is -1", or None.
         """
 
     def __repr__(self) -> str:
@@ -43,7 +44,7 @@ class Interval(Constraint):
     :param name: how messages and docs call it.
     :param lower: greatest lower bound of the allowed values; a Var that broadcasts where it
         depends on the parameters.
-    :param upper: least upper bound of the allowed values; as ``lower``.
+    :param upper: least upper bound of the allowed values; likewise.
     :param open_lower: True when ``lower`` itself is not allowed.
     :param open_upper: True when ``upper`` itself is not allowed.
     :param integer: True when only whole numbers are allowed.
@@ -63,6 +64,7 @@ class Interval(Constraint):
         at every step of a training loop.
 
         :param values: array of any shape.
+        :return: a text such as "the smallest value is -1", or None.
         """
         if values.size == 0:
             return None

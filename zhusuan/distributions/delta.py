@@ -20,10 +20,10 @@ class Delta(Distribution):
     r"""A point mass at ``value``: :math:`\log p(x)` is ``log_density`` there, else -inf.
 
     For maximum a posteriori estimates by variational inference, and for nodes that are known.
-    Samples are the point itself, with its gradient.
+    Samples are the point itself, with its gradient. Source: the definition of a point mass.
 
     :param value: the point; number, array or Var of shape ``batch_shape + value_shape``.
-    :param log_density: log-density at the point, 0 by default; broadcasts with the batch.
+    :param log_density: log-density at the point in nats, 0 by default; broadcasts with the batch.
     :param value_ndims: how many trailing dims of ``value`` make up one value, 0 by default.
     :param options: see :class:`~zhusuan.distributions.base.Distribution`.
     :raises ValueError: if ``value_ndims`` is not between 0 and the dims of ``value``.

@@ -181,7 +181,7 @@ class DiscretizedLogistic(Distribution):
     :param loc: :math:`\mu`, finite; number, array or Var.
     :param scale: :math:`s`, positive; broadcasts with ``loc``.
     :param low: the first value; number, array or Var.
-    :param high: the last value, above ``low``.
+    :param high: the last value, likewise, above ``low``.
     :param n_bins: n, a whole number >= 2: 256 for 8-bit images.
     :param options: see :class:`~zhusuan.distributions.base.Distribution`. Samples are floats;
         ``dtype='int32'`` fits grids of whole numbers.

@@ -26,7 +26,8 @@ class Empirical(Distribution):
     the whole batch at once or, with ``value_ndims=0``, for each member of the batch.
 
     :param samples: shape ``[S] + batch_shape + value_shape``: the samples lie along dim 0.
-    :param log_weights: log-weights of the S samples, not normalised; shape [S]; equal by default.
+    :param log_weights: log-weights of the S samples in nats, not normalised; shape [S]; equal by
+        default.
     :param value_ndims: how many trailing dims of ``samples`` make up one value, 0 by default.
     :param options: see :class:`~zhusuan.distributions.base.Distribution`.
     :raises ValueError: if ``samples`` has no dim for the samples, or the weights do not fit.

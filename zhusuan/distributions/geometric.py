@@ -103,7 +103,7 @@ class Geometric(Distribution):
 
     :param logits: log-odds :math:`l` of a success, finite; number, array or Var. Give exactly
         one of ``logits`` and ``probs``.
-    :param probs: probability of a success, in (0, 1].
+    :param probs: probability of a success, likewise, in (0, 1].
     :param options: see :class:`~zhusuan.distributions.base.Distribution`. Samples are float32,
         which holds whole numbers up to 2^24 and rounds larger ones; ``dtype='int32'`` makes them
         integers. A draw beyond the range of the dtype is the largest number in it.

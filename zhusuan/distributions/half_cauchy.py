@@ -90,7 +90,7 @@ class HalfCauchy(Distribution):
 
     @property
     def mode(self) -> Var:
-        """Zero."""
+        """Zero, where the density is highest."""
         return jt.zeros(list(self.batch_shape), self._param_dtype)
 
     def _entropy(self) -> Var:

@@ -41,10 +41,11 @@ def with_gradient(sample: Var, parameters: dict[str, Var], **derivatives: Deriva
 
     First derivatives only: the second derivative of what comes out is zero.
 
-    :param sample: the draw, without gradient.
+    :param sample: the draw, without gradient, of any shape.
     :param parameters: name -> Var that broadcasts to the shape of ``sample``.
     :param derivatives: for each name, a function of the sample and all parameters (broadcast)
         that returns the derivative of the sample.
+    :return: Var of the shape of ``sample``.
     """
     if jt.flags.no_grad:
         return sample
@@ -59,9 +60,10 @@ def with_gradient(sample: Var, parameters: dict[str, Var], **derivatives: Deriva
 def from_cdf(sample: Var, cdf: Callable[[Var], Var], density: Callable[[Var], Var]) -> Var:
     """Return ``sample`` with the gradient that a differentiable cdf implies.
 
-    :param sample: the draw, without gradient.
+    :param sample: the draw, without gradient, of any shape.
     :param cdf: the cdf, differentiable in whatever parameters it depends on.
     :param density: the density.
+    :return: Var of the shape of ``sample``.
     """
     fixed = sample.detach()
     probability = cdf(fixed)

@@ -62,7 +62,7 @@ class LogNormal(Distribution):
         attribute ``loc``; the attribute ``mean`` is the mean of the distribution.
     :param std: :math:`\sigma`, the standard deviation of the log, positive; broadcasts with
         ``mean``. Give exactly one of ``std`` and ``logstd``.
-    :param logstd: :math:`\log\sigma`, finite.
+    :param logstd: :math:`\log\sigma`, likewise, finite.
     :param options: see :class:`~zhusuan.distributions.base.Distribution`.
     :raises ValueError: if not exactly one of ``std`` and ``logstd`` is given, or a value is
         outside its domain.

@@ -112,12 +112,18 @@ class Multinomial(Categories):
 
     @property
     def mean(self) -> Var:
-        """The mean, n p, shape ``batch_shape + [K]``."""
+        """The mean, n p, shape ``batch_shape + [K]``.
+
+        :raises ValueError: if ``n_experiments`` was not given.
+        """
         return self._full(beside_vectors(self._n("the mean")) * self.probs)
 
     @property
     def variance(self) -> Var:
-        """The variance n p (1 - p) of each count, shape ``batch_shape + [K]``."""
+        """The variance n p (1 - p) of each count, shape ``batch_shape + [K]``.
+
+        :raises ValueError: if ``n_experiments`` was not given.
+        """
         log_probs = self._log_probs()
         one = (jt.exp(log_probs) * -special.expm1(log_probs)).cast(self._param_dtype)
         return self._full(beside_vectors(self._n("the variance")) * one)

@@ -40,7 +40,7 @@ class MultivariateNormal(Distribution):
     :param covariance: :math:`\Sigma`, symmetric and positive definite, shape (..., D, D); its
         batch broadcasts with that of ``mean``. Give exactly one of ``covariance`` and
         ``precision``.
-    :param precision: :math:`\Sigma^{-1}`, as ``covariance``.
+    :param precision: :math:`\Sigma^{-1}`, of the shape of ``covariance``.
     :param options: see :class:`~zhusuan.distributions.base.Distribution`.
     :raises ValueError: if not exactly one of ``covariance`` and ``precision`` is given, for a
         value outside its domain or shapes that do not fit.

@@ -122,7 +122,7 @@ class NegativeBinomial(Distribution):
     :param total_count: r, positive, not necessarily whole; number, array or Var.
     :param logits: log-odds :math:`l` of a success, finite, so that the mean is :math:`r e^l`;
         broadcasts. Give exactly one of ``logits`` and ``probs``.
-    :param probs: p, in [0, 1).
+    :param probs: p, likewise, in [0, 1).
     :param options: see :class:`~zhusuan.distributions.base.Distribution`. Samples are float32,
         which holds whole numbers up to 2^24 and rounds larger ones; ``dtype='int32'`` makes them
         integers. A draw beyond the range of the dtype is the largest number in it.

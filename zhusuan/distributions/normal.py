@@ -27,7 +27,7 @@ class Normal(Distribution):
     :param mean: :math:`\mu`, finite; number, array or Var.
     :param std: :math:`\sigma`, positive; broadcasts with ``mean``. Give exactly one of ``std``
         and ``logstd``.
-    :param logstd: :math:`\log\sigma`, finite.
+    :param logstd: :math:`\log\sigma`, likewise, finite.
     :param options: see :class:`~zhusuan.distributions.base.Distribution`.
     :raises ValueError: if not exactly one of ``std`` and ``logstd`` is given, or a value is
         outside its domain.

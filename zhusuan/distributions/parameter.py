@@ -28,6 +28,7 @@ class Parameter:
     :param argument: name of the constructor's argument where it is not that of the attribute.
         LogNormal's ``mean`` is the attribute ``loc``, since ``mean`` is the mean of every
         distribution.
+    :ivar name: name of the attribute, once a family has it.
     """
 
     def __init__(

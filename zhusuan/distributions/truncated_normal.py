@@ -232,8 +232,8 @@ _entropy = Formula(
 class TruncatedNormal(Distribution):
     r"""Normal distribution restricted to an interval :math:`[l, h]`.
 
-    .. math:: \log p(x) = -\tfrac12 \log 2\pi - \log\sigma - \frac{(x - \mu)^2}{2\sigma^2}
-                          - \log\left(\Phi\left(\frac{h - \mu}{\sigma}\right)
+    .. math:: \log p(x) = {} & -\tfrac12 \log 2\pi - \log\sigma - \frac{(x - \mu)^2}{2\sigma^2} \\
+                          & - \log\left(\Phi\left(\frac{h - \mu}{\sigma}\right)
                                     - \Phi\left(\frac{l - \mu}{\sigma}\right)\right),
               \qquad l \le x \le h
 
@@ -248,9 +248,9 @@ class TruncatedNormal(Distribution):
         array or Var. The attribute is called ``loc``: ``mean`` is that of the truncated one.
     :param std: :math:`\sigma`, positive, likewise; broadcasts with ``mean``. Give exactly one of
         ``std`` and ``logstd``.
-    :param logstd: :math:`\log\sigma`, finite.
-    :param low: :math:`l`, which may be :math:`-\infty`.
-    :param high: :math:`h` above ``low``, which may be :math:`\infty`.
+    :param logstd: :math:`\log\sigma`, likewise, finite.
+    :param low: :math:`l`, likewise, which may be :math:`-\infty`.
+    :param high: :math:`h`, likewise, above ``low``, which may be :math:`\infty`.
     :param options: see :class:`~zhusuan.distributions.base.Distribution`.
     :raises ValueError: if not exactly one of ``std`` and ``logstd`` is given, ``high`` is not
         above ``low``, or a value is outside its domain.

@@ -38,6 +38,8 @@ class UnnormalizedMultinomial(Categories):
 
     Counts that are not whole, such as weighted word counts, are scored by the same formula.
 
+    The formula is Bishop 2006, eq. 2.29.
+
     :param logits: log-weights :math:`l` of shape (..., K), any constant apart; ``-inf`` excludes
         a category, but not all of them. Give exactly one of ``logits`` and ``probs``.
     :param normalize_logits: False if the logits are log-probabilities already; the

@@ -40,7 +40,10 @@ class validation:
 
 
 def validation_enabled() -> bool:
-    """Return whether values are checked."""
+    """Return whether values are checked.
+
+    :return: True if they are.
+    """
     return _enabled
 
 

@@ -88,9 +88,9 @@ class VonMises(Distribution):
     with :math:`\mu` they turn around the circle. Both gradients are right for expectations of
     functions that are continuous on the circle, the same at :math:`\pi` and :math:`-\pi`.
 
-    :param loc: :math:`\mu`, any finite angle; number, array or Var.
-    :param concentration: :math:`\kappa`, non-negative and finite; 0 is the uniform distribution.
-        Broadcasts with ``loc``.
+    :param loc: :math:`\mu`, any finite angle in radians; number, array or Var.
+    :param concentration: :math:`\kappa`, likewise, non-negative and finite; 0 is the uniform
+        distribution. Broadcasts with ``loc``.
     :param options: see :class:`~zhusuan.distributions.base.Distribution`.
     :raises ValueError: for a value outside its domain.
     """

@@ -32,16 +32,18 @@ class AISResult:
     :ivar log_likelihood: estimate of each datum's log-likelihood, in nats; shape of the data axes,
         or [1] where there are none.
     :ivar is_upper: whether it is an upper bound, of a reverse run; else a lower bound.
-    :ivar ess: effective number of chains of each datum, :math:`(\sum w)^2 / \sum w^2`; few of
-        them, say below 5, mean that the bound is loose.
-    :ivar log_weights: of each chain and datum.
-    :ivar betas: inverse temperatures, from 0 to 1.
-    :ivar acceptance_rate: of the transitions at ``betas[1:-1]``, averaged over chains and data.
-    :ivar data_acceptance_rate: of each datum, averaged over chains and transitions.
-    :ivar step_size: of the same transitions.
+    :ivar ess: effective number of chains of each datum, :math:`(\sum w)^2 / \sum w^2` (Kong 1992);
+        few of them, say below 5, mean that the bound is loose.
+    :ivar log_weights: of each chain and datum, in nats; shape ``[n_chains] + data axes``.
+    :ivar betas: inverse temperatures, from 0 to 1, shape ``[n_temperatures + 1]``.
+    :ivar acceptance_rate: of the transitions at ``betas[1:-1]``, averaged over chains and data;
+        shape ``[n_temperatures - 1]``.
+    :ivar data_acceptance_rate: of each datum, averaged over chains and transitions; shape of
+        ``log_likelihood``.
+    :ivar step_size: of the same transitions, shape ``[n_temperatures - 1]``.
     :ivar n_divergent: how many transitions diverged, of all chains and data.
-    :ivar samples: name -> where the chains ended: for a forward run draws from about the
-        posterior, to be weighted by ``log_weights``.
+    :ivar samples: name -> where the chains ended: for a forward run draws from about the posterior,
+        to be weighted by ``log_weights``; shape ``[n_chains] + data axes + shape``.
     """
 
     log_likelihood: np.ndarray
@@ -57,10 +59,11 @@ class AISResult:
 
     @property
     def standard_error(self) -> np.ndarray:
-        r"""Of the log-likelihood of each datum, from the spread of the weights.
+        r"""Standard error of the log-likelihood of each datum, in nats, from the weights' spread.
 
-        By the delta method, :math:`\sqrt{1/\mathrm{ESS} - 1/K}` for K chains; it is of no use
-        where only a few chains count.
+        Of the shape of ``log_likelihood``. By the delta method,
+        :math:`\sqrt{1/\mathrm{ESS} - 1/K}` for K chains; it is of no use where only a few chains
+        count.
         """
         n_chains = len(self.log_weights)
         return np.sqrt(np.maximum(1.0 / np.maximum(self.ess, 1.0) - 1.0 / n_chains, 0.0))
@@ -86,9 +89,9 @@ class AIS:
 
     .. math::
 
-        f_t(z) = q(z)^{1 - \beta_t}\, p(x, z)^{\beta_t}, \qquad
-        0 = \beta_0 < \dots < \beta_T = 1, \qquad
-        \log w = \sum_{t=1}^{T} (\beta_t - \beta_{t-1}) \log \frac{p(x, z_{t-1})}{q(z_{t-1})}
+        f_t(z) &= q(z)^{1 - \beta_t}\, p(x, z)^{\beta_t}, \qquad
+        0 = \beta_0 < \dots < \beta_T = 1, \\
+        \log w &= \sum_{t=1}^{T} (\beta_t - \beta_{t-1}) \log \frac{p(x, z_{t-1})}{q(z_{t-1})}
 
     (Neal 2001, section 2, in logarithms). The mean weight of K chains is unbiased for
     :math:`p(x)`, so its logarithm is on average below :math:`\log p(x)`: a stochastic lower bound,
@@ -188,8 +191,11 @@ class AIS:
 
         :param seed: makes the run reproducible, whatever was drawn before; the stream in use is
             left as it was. By default the run has a stream split from that in use.
+        :return: the bound of each datum, in nats, and how it was found.
         :raises FloatingPointError: if the model's log-density is not finite at a draw of the
             proposal; the message names the node.
+        :raises TypeError: if the proposal returns no BayesianNet.
+        :raises ValueError: if the draws are not those of the first run, by name.
         """
         with _stream(seed), self._target.fixed():
             log_steps = self._learn_steps()
@@ -208,8 +214,10 @@ class AIS:
         :param latent: name -> values, draws from the posterior given the data; for each chain
             one, or without the axis of the chains, one for all.
         :param seed: see :meth:`run`.
+        :return: as for :meth:`run`, an upper bound in nats.
         :raises ValueError: if values do not fit the latents, or are outside of their support.
         :raises FloatingPointError: if the log-density is not finite there.
+        :raises TypeError: as :meth:`run`.
         """
         with _stream(seed), self._target.fixed():
             log_steps = self._learn_steps()

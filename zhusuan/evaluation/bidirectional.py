@@ -20,7 +20,7 @@ class Bidirectional(NamedTuple):
     :param lower: forward run.
     :param upper: reverse run.
     :param observed: name -> the data that were simulated, and what was given.
-    :param latent: name -> the latents that they were simulated with.
+    :param latent: name -> the latents that they were simulated with, of the nodes' shapes.
     """
 
     lower: AISResult
@@ -30,7 +30,7 @@ class Bidirectional(NamedTuple):
 
     @property
     def gap(self) -> np.ndarray:
-        """Upper minus lower bound of each datum, in nats."""
+        """Upper minus lower bound of each datum, in nats; the shape of the data axes."""
         return self.upper.log_likelihood - self.lower.log_likelihood
 
 
@@ -62,6 +62,7 @@ def bidirectional(
     :param seed: makes it reproducible; see :meth:`AIS.run <zhusuan.evaluation.AIS.run>`.
     :param options: others of :class:`~zhusuan.evaluation.AIS`, such as ``n_chains`` and
         ``n_temperatures``.
+    :return: both runs, the data and their latents.
     :raises TypeError: if ``data`` is no list.
     :raises ValueError: for a name that is no drawn node, if no latent is left, and as
         :class:`~zhusuan.evaluation.AIS`.

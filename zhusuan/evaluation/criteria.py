@@ -23,12 +23,12 @@ def loo(log_likelihood: Mapping[str, Any], trace: Any = None, **options: Any) ->
         found = zs.evaluation.loo(log_lik, trace, pointwise=True)
         print(found.elpd_loo, found.pareto_k.max())
 
-    :param log_likelihood: what :func:`pointwise_log_likelihood` returns, name -> array
+    :param log_likelihood: in nats, what :func:`pointwise_log_likelihood` returns, name -> array
         ``[n_chains, n_draws] + data axes``; of several nodes choose one by ``var_name``.
     :param trace: the trace, or its samples, name -> ``[n_chains, n_draws] + shape``: ArviZ counts
         its effective draws. None: those of the likelihood are counted in their place.
     :param options: of ``arviz.loo``: ``pointwise``, ``var_name``, ``reff``.
-    :return: ArviZ's ``ELPDData``.
+    :return: ArviZ's ``ELPDData``; its ``elpd_loo`` is in nats.
     :raises RuntimeError: if ArviZ is not installed.
     :raises TypeError: if something is no dict.
     :raises ValueError: for arrays of other shapes.
@@ -41,10 +41,10 @@ def waic(log_likelihood: Mapping[str, Any], trace: Any = None, **options: Any) -
 
     PSIS-LOO estimates the same and tells when it fails; prefer :func:`loo`. ArviZ 1.x has no WAIC.
 
-    :param log_likelihood: see :func:`loo`.
+    :param log_likelihood: in nats; see :func:`loo`.
     :param trace: see :func:`loo`.
     :param options: of ``arviz.waic``: ``pointwise``, ``var_name``, ``scale``.
-    :return: ArviZ's ``ELPDData``.
+    :return: ArviZ's ``ELPDData``; its ``elpd_waic`` is in nats.
     :raises RuntimeError: if ArviZ is not installed, or has no WAIC.
     :raises TypeError: if something is no dict.
     :raises ValueError: for arrays of other shapes.

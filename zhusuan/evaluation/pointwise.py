@@ -45,7 +45,7 @@ def pointwise_log_likelihood(
     :param vectorize: run the model on many draws at once, as a leading axis, as samplers do;
         False for models that can't take it.
     :param progress: whether to show a progress bar; by default on a terminal only.
-    :return: name -> array ``[n_chains, n_draws] + data axes``, float64.
+    :return: name -> array ``[n_chains, n_draws] + data axes``, float64, in nats.
     :raises TypeError: if the samples are no dict of arrays.
     :raises ValueError: for draws that differ in number, a latent node without draws, or a node
         that is not observed or has no such dims.

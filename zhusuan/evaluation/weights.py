@@ -11,7 +11,10 @@ from zhusuan.framework.stochastic_tensor import StochasticTensor
 
 
 class WeightSum:
-    """The running sum of importance weights that come in parts, in float64 and in log space."""
+    """The running sum of importance weights that come in parts, in float64 and in log space.
+
+    :ivar count: number of weights of each datum so far.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -38,7 +41,7 @@ class WeightSum:
 
     @property
     def log_mean(self) -> np.ndarray:
-        """The logarithm of the mean weight of each datum."""
+        """The logarithm of the mean weight of each datum, in nats; the shape of the data axes."""
         with np.errstate(divide="ignore"):  # log 0, for data that no sample explains
             return self._highest + np.log(self._sum) - math.log(self.count)
 

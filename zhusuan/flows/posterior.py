@@ -54,7 +54,7 @@ def planar_normalizing_flow(
         bound = zs.variational.elbo(model, {"x": x}, latent={"z": posterior(x)}, axis=0)
 
     :param samples: draws, shape (..., d).
-    :param log_probs: their log-densities, shape (...).
+    :param log_probs: their log-densities in nats, shape (...).
     :param n_iters: number of flows; 0 changes nothing.
     :param hidden: what a linear layer makes the parameters of each flow from, so that every
         datum has its own (amortised, as in the paper's sec. 4.2): shape (..., h), whose leading
@@ -118,7 +118,7 @@ def inv_autoregressive_flow(
 
     :param samples: draws, shape (..., d).
     :param hidden: what the network is conditioned on, handed on to it as it is; may be None.
-    :param log_probs: their log-densities, shape (...).
+    :param log_probs: their log-densities in nats, shape (...).
     :param autoregressive_nn: a function of a name, the number of the flow, z and ``hidden`` that
         returns m and s, both of the shape of z; s must be positive for ``'normal'``.
         :func:`linear_ar` is one. Networks are made by :func:`~zhusuan.get_module` or
@@ -166,6 +166,7 @@ def linear_ar(name: str, id: int, z: Any, hidden: Any = None) -> tuple[Var, Var]
     :param z: shape (..., d).
     :param hidden: not used.
     :return: m and s, of the shape of z.
+    :raises TypeError: if z is not numeric.
     """
     z = as_var(z, what="linear_ar: z")
     shape = shape_of(z)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import jittor as jt
 from jittor import nn
 
-from zhusuan._tensor import Var, broadcast_shapes, shape_of
+from zhusuan._tensor import Var, shape_of
 from zhusuan.distributions.base import Distribution
 from zhusuan.distributions.families import family
 from zhusuan.distributions.validation import checks_named, validated_together
+from zhusuan.framework import display
+from zhusuan.framework.alignment import check_aligned
 from zhusuan.framework.judging import raise_unread
 from zhusuan.framework.observations import Observations
 from zhusuan.framework.predict import Predicts
@@ -230,6 +232,8 @@ class BayesianNet(Predicts, nn.Module):
         :param dist: its distribution.
         :param options: ``n_samples``, ``reduce_mean_dims``, ``reduce_sum_dims``, ``multiplier``,
             ``n_data``.
+        :return: the value: the observation, or else one draw, of shape ``([n_samples] +)
+            batch_shape + value_shape``.
         """
         return self.stochastic_node(dist, name, **options)
 
@@ -240,6 +244,7 @@ class BayesianNet(Predicts, nn.Module):
         :param value: the value, such as the mean of an image.
         :return: the value.
         :raises ValueError: if the name is taken.
+        :raises TypeError: if the name is no string.
         """
         if not isinstance(name, str) or not name:
             raise TypeError(f"a node's name must be a non-empty string, got {name!r}")
@@ -266,6 +271,7 @@ class BayesianNet(Predicts, nn.Module):
         """Return the value of a node, stochastic or deterministic; for a list, a list.
 
         :param name_or_names: a name or several.
+        :return: the value, a Var for a stochastic node, of the node's shape; or a list of values.
         :raises TypeError: if a name is no string.
         :raises ValueError: if there is no such node.
         """
@@ -282,6 +288,7 @@ class BayesianNet(Predicts, nn.Module):
         """Return the log-probability of a stochastic node given its parents; for a list, a list.
 
         :param name_or_names: a name or several.
+        :return: Var, in nats, of the shape of the node's log-probability; or a list of Vars.
         :raises ValueError: if there is no such node, or it is deterministic.
         """
         return self._each(name_or_names, lambda name: self._node(name).log_prob())
@@ -290,6 +297,7 @@ class BayesianNet(Predicts, nn.Module):
         """Return what :meth:`get` returns, under ZhuSuan's earlier name.
 
         :param name_or_names: a name or several.
+        :return: as :meth:`get`.
         """
         return self.get(name_or_names)
 
@@ -297,6 +305,7 @@ class BayesianNet(Predicts, nn.Module):
         """Return what :meth:`cond_log_prob` returns, under ZhuSuan's earlier name.
 
         :param name_or_names: a name or several.
+        :return: as :meth:`cond_log_prob`, in nats.
         """
         return self.cond_log_prob(name_or_names)
 
@@ -311,6 +320,8 @@ class BayesianNet(Predicts, nn.Module):
         :param name_or_names: a name or several; for several, a list comes back.
         :param outputs: return values.
         :param local_log_prob: return log-probabilities.
+        :return: a value, its log-probability in nats, or a pair of both; for several names a list
+            of them.
         :raises ValueError: if neither is asked for.
         """
         if not (outputs or local_log_prob):
@@ -354,7 +365,7 @@ class BayesianNet(Predicts, nn.Module):
 
         :param use_cache: return what an earlier call in this run computed, and keep it for later
             calls.
-        :return: Var; the shape is the common one of the nodes' log-probabilities.
+        :return: Var, in nats; the shape is the common one of the nodes' log-probabilities.
         :raises ValueError: if there is no node, or their shapes do not align.
         """
         run = self._run
@@ -386,29 +397,20 @@ class BayesianNet(Predicts, nn.Module):
             total = term if total is None else total + term
         return total
 
+    # -- what people see
+
     def extra_repr(self) -> str:
-        """Return nothing: Jittor's default shows local names of ``__init__`` as if arguments."""
+        """Return nothing: Jittor's default shows local names of ``__init__`` as if arguments.
+
+        :return: an empty string.
+        """
         return ""
 
+    def __str__(self) -> str:
+        return display.net_text(self, super().__str__())
 
-def check_aligned(nodes: Mapping[str, StochasticTensor], shapes: Mapping[str, tuple]) -> None:
-    """Check that log-probabilities can be added without one of them meaning something else.
-
-    :param nodes: the nodes by name.
-    :param shapes: shapes of their log-probabilities by name.
-    :raises ValueError: if they do not broadcast, naming two nodes that clash.
-    """
-    widest = max(shapes, key=lambda name: (len(shapes[name]), shapes[name]))
-    for name, shape in shapes.items():
-        # [2, 1] and [3] broadcast to [2, 3] as well, but such a sum counts each term many times.
-        if broadcast_shapes(shape, shapes[widest]) != shapes[widest]:
-            raise ValueError(
-                f"log-probabilities do not align: node {name!r} has shape {list(shape)} "
-                f"({nodes[name].dist!r}), node {widest!r} has shape {list(shapes[widest])} "
-                f"({nodes[widest].dist!r}); use group_ndims, reduce_sum_dims or "
-                "reduce_mean_dims to bring each to one value per datum, or n_data where the data "
-                "share a latent variable, such as the weights of a network"
-            )
+    def _repr_html_(self) -> str:
+        return display.net_html(self, super().__str__())
 
 
 def _make_distribution(

@@ -64,38 +64,44 @@ class Latent:
         return 0 if self.is_real else self.transform.event_ndims_out
 
     def part(self, vector: Var) -> Var:
-        """Return its coordinates, of shape ``[...] + free_shape``.
+        """Return its coordinates.
 
         :param vector: the coordinates of all latents, shape [..., D].
+        :return: Var of shape ``[...] + free_shape``.
         """
         lead = shape_of(vector)[:-1]
         return vector[..., self.start : self.stop].reshape([*lead, *self.free_shape])
 
     def value(self, vector: Var) -> Var:
-        """Return its value on the support, of shape ``[...] + shape``.
+        """Return its value on the support.
 
         :param vector: the coordinates of all latents, shape [..., D].
+        :return: Var of shape ``[...] + shape``.
         """
         return self.from_free(self.part(vector))
 
     def value_and_log_det(self, vector: Var) -> tuple[Var, Var | None]:
-        r"""Return its value, and :math:`\log|\det|` of the transform there, shape [...] or [1].
+        r"""Return its value, and :math:`\log|\det|` of the transform there.
 
         :param vector: the coordinates of all latents, shape [..., D].
+        :return: shape ``[...] + shape``, and [...] or [1]; None in its place where all numbers are
+            allowed.
         """
         return self.from_free_and_log_det(self.part(vector))
 
     def from_free(self, free: Var) -> Var:
-        """Return its value on the support, of shape ``[...] + shape``.
+        """Return its value on the support.
 
         :param free: its coordinates, shape ``[...] + free_shape``.
+        :return: Var of shape ``[...] + shape``.
         """
         return free if self.is_real else self.transform.forward(free)
 
     def from_free_and_log_det(self, free: Var) -> tuple[Var, Var | None]:
-        r"""Return its value, and :math:`\log|\det|` of the transform there, shape [...] or [1].
+        r"""Return its value, and :math:`\log|\det|` of the transform there.
 
         :param free: its coordinates, shape ``[...] + free_shape``.
+        :return: as :meth:`value_and_log_det`.
         """
         if self.is_real:
             return free, None
@@ -103,12 +109,14 @@ class Latent:
         return value, sum_to_lead(log_det, len(free.shape) - len(self.free_shape))
 
     def free_of(self, given: Any, lead: Shape, what: str) -> np.ndarray:
-        """Return the coordinates of a value that a user gave, shape ``lead + free_shape``.
+        """Return the coordinates of a value that a user gave.
 
         :param given: number, array or Var, inside the support; broadcasts to ``lead + shape``.
         :param lead: dims in front, such as the number of chains.
         :param what: what messages call it.
+        :return: array of shape ``lead + free_shape``.
         :raises ValueError: if the shape does not fit, or a value is outside or on the boundary.
+        :raises TypeError: if it is not numeric.
         """
         value = host_view(as_var(given, what=what))
         expected = (*lead, *self.shape)
@@ -132,6 +140,8 @@ class Latent:
         """Return the coordinates of a value, of shape ``[...] + free_shape``.
 
         :param value: shape ``[...] + shape``.
+        :return: Var of shape ``[...] + free_shape``.
+        :raises TypeError: if it is not numeric.
         """
         value = as_var(value)
         return value if self.is_real else self.transform.inverse(value)

@@ -65,7 +65,7 @@ class MetaBayesianNet(Predicts, LoadsChecked):
 
     @property
     def log_joint(self) -> LogJoint | None:
-        """A function of the net that replaces the sum of its nodes' log-probabilities, or None."""
+        """A function of the net that replaces the sum of log-probabilities, in nats; or None."""
         return self._log_joint
 
     @log_joint.setter
@@ -85,7 +85,13 @@ class MetaBayesianNet(Predicts, LoadsChecked):
         return self(observed)
 
     def __call__(self, observed: Mapping[str, Any] | None = None) -> BayesianNet:
-        """Run the function: :meth:`observe` for names in a dict."""
+        """Run the function: :meth:`observe` for names in a dict.
+
+        :param observed: name of a node -> its value.
+        :return: the net that the function built.
+        :raises TypeError: if the function returns no BayesianNet.
+        :raises ValueError: if no node and no code reads one of the names.
+        """
         if not self._was_run:
             # What was defined after the decoration, such as a global network.
             self._find_networks()
@@ -107,7 +113,12 @@ class MetaBayesianNet(Predicts, LoadsChecked):
         return net
 
     def dfs(self, *args: Any, **kwargs: Any) -> Any:
-        """Walk over the modules, as Jittor does for ``parameters()``; made first if need be."""
+        """Walk over the modules, as Jittor does for ``parameters()``; made first if need be.
+
+        :param args: what Jittor passes on.
+        :param kwargs: likewise, by name.
+        :return: what Jittor's own walk returns.
+        """
         if self._reuse and not self._was_run:
             # Networks are made by the first run, but an optimizer wants them before it.
             # On a stream of its own, so that asking for parameters does not change what is drawn.
@@ -145,6 +156,8 @@ def meta_bayesian_net(
     :param scope: name of the scope of the networks.
     :param reuse_variables: keep the networks that the function makes by
         :func:`~zhusuan.framework.reuse.get_module`, for all runs of one MetaBayesianNet.
+    :return: a decorator; what it decorates, called, gives a
+        :class:`~zhusuan.framework.meta_bn.MetaBayesianNet`.
     :raises TypeError: if it is put on a function without parentheses.
     :raises ValueError: if networks are to be reused and no scope is given.
     """

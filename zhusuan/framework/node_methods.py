@@ -68,21 +68,38 @@ def _make(method: str, family: type[Distribution]) -> Callable[..., Var]:
     return add_node
 
 
+# The field lists of a method: of the node, then after the family's own of its options.
+_NODE = """\
+:param name: name of the node.
+:param n_samples: number of draws on a new leading axis; None for one without it.
+:param reduce_mean_dims: dims of the log-probability to average over.
+:param reduce_sum_dims: dims of the log-probability to sum over.
+:param multiplier: factor of the log-probability.
+:param n_data: number of all data, where the last dim of the log-probability counts those of a \
+minibatch.
+"""
+_OPTIONS = """\
+:param dtype: dtype of samples; by default that of the parameters.
+:param group_ndims: how many trailing dims of the batch are one event.
+:param is_reparameterized: whether samples carry gradients to the parameters; by default where \
+the family can.
+:param reparameterize: another name for ``is_reparameterized``.
+:param use_path_derivative: block the gradient that reaches the parameters through the \
+log-probability and not through the sample.
+:return: the value: the observation, or else one draw, of shape \
+``([n_samples] +) batch_shape + value_shape``.
+:raises TypeError: for an unknown parameter or one of the wrong kind.
+:raises ValueError: for a name that is taken, a bad parameter or an observation that does not fit.
+"""
+
+
 def _fields(family: type[Distribution]) -> str:
     """Return the field list of the family's docstring, with those of a node."""
     doc = inspect.getdoc(family) or ""
-    start = doc.find(":param ")
-    own = doc[start:] if start >= 0 else ""
-    node = (
-        ":param name: name of the node.\n"
-        ":param n_samples: number of draws on a new leading axis; None for one without it.\n"
-        ":param reduce_mean_dims: dims of the log-probability to average over.\n"
-        ":param reduce_sum_dims: dims of the log-probability to sum over.\n"
-        ":param multiplier: factor of the log-probability.\n"
-        ":param n_data: number of all data, where the last dim of the log-probability counts "
-        "those of a minibatch.\n"
-    )
-    return node + own
+    fields = re.split(r"^(?=:)", doc, flags=re.MULTILINE)[1:]
+    known = (":param options:", ":raises ", ":ivar ")
+    own = [field.rstrip() + "\n" for field in fields if not field.startswith(known)]
+    return _NODE + "".join(own) + _OPTIONS
 
 
 def add_node_methods() -> None:

@@ -104,6 +104,7 @@ class Predicts:
         :param observed: name -> value of what is held fixed.
         :param n_samples: number of draws.
         :param options: ``posterior``, ``names``, ``vectorize``, ``progress``.
+        :return: name -> array of shape ``[n_samples] + shape of the node``.
         """
         return predict(self, observed, n_samples, **options)  # type: ignore[arg-type]
 

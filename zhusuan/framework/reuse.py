@@ -24,7 +24,8 @@ class LoadsChecked(nn.Module):
     def load_state_dict(self, params: Mapping[str, Any]) -> None:
         """Set the parameters.
 
-        :param params: name -> array or Var, as ``state_dict()`` gives them; all of them.
+        :param params: name -> array or Var, as ``state_dict()`` gives them, of the same shapes; all
+            of them.
         :raises ValueError: for missing or unknown names and wrong shapes; nothing is set then.
         """
         own = self.state_dict()
@@ -114,6 +115,7 @@ def get_module(name: str, module: Callable[..., Any], *args: Any, **kwargs: Any)
     :param module: class of the module, or any function that makes one.
     :param args: passed on to ``module`` when it is made.
     :param kwargs: likewise.
+    :return: the module.
     :raises TypeError: if what was made is no ``jt.Module``.
     :raises ValueError: if the name is asked for twice in one call, or is no identifier.
     """
@@ -136,7 +138,9 @@ def get_parameter(name: str, init: Any) -> Var:
     :param name: name in the scope.
     :param init: first value: number, array or Var, or a function without arguments that gives
         one.
+    :return: Var of the shape of ``init``.
     :raises ValueError: as :func:`get_module`; also if the shape of ``init`` has changed.
+    :raises TypeError: if ``init`` is not numeric.
     """
     store = _current.get()
 
@@ -167,6 +171,8 @@ class ReusingFunction(LoadsChecked):
 
     :param function: the function.
     :param scope: name of the scope.
+    :raises TypeError: if ``scope`` is left out.
+    :raises ValueError: if ``scope`` is no identifier.
     """
 
     def __init__(self, function: Callable[..., Any], scope: str) -> None:
@@ -180,7 +186,12 @@ class ReusingFunction(LoadsChecked):
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function inside its scope."""
+        """Call the function inside its scope.
+
+        :param args: passed on to the function.
+        :param kwargs: likewise.
+        :return: what the function returns.
+        """
         if not self._called:
             # What was defined after the decoration, such as a global network.
             add_closed_over(self, self._function)
@@ -191,7 +202,12 @@ class ReusingFunction(LoadsChecked):
         return result
 
     def dfs(self, *args: Any, **kwargs: Any) -> Any:
-        """Walk over the modules, as Jittor does for ``parameters()``."""
+        """Walk over the modules, as Jittor does for ``parameters()``.
+
+        :param args: what Jittor passes on.
+        :param kwargs: likewise, by name.
+        :return: what Jittor's own walk returns.
+        """
         if not self._called:
             # An optimizer that was given nothing would train nothing, without a word.
             warnings.warn(
@@ -214,6 +230,7 @@ def reuse_variables(scope: str) -> Callable[[Callable[..., Any]], ReusingFunctio
     :func:`get_parameter`, later calls reuse it.
 
     :param scope: name of the scope; it begins the names in ``state_dict()``.
+    :return: a decorator, which makes a :class:`~zhusuan.framework.reuse.ReusingFunction`.
     :raises TypeError: if it is put on something that is not a function.
     :raises ValueError: if ``scope`` is no identifier.
     """

@@ -12,6 +12,7 @@ import numpy as np
 
 from zhusuan._tensor import Shape, Var, as_var, broadcast_shapes, scalar, shape_of, sum_dims
 from zhusuan.distributions.base import Distribution
+from zhusuan.framework import display
 
 if TYPE_CHECKING:
     from zhusuan.framework.bn import BayesianNet
@@ -90,7 +91,7 @@ class StochasticTensor:
 
     @property
     def tensor(self) -> Var:
-        """The value: the observation, or else the one draw of this run."""
+        """The value: the observation, or else the one draw of this run; of shape :attr:`shape`."""
         return self._tensor
 
     @property
@@ -99,7 +100,10 @@ class StochasticTensor:
         return shape_of(self._tensor)
 
     def get_shape(self) -> Shape:
-        """Return the shape of the value."""
+        """Return the shape of the value.
+
+        :return: a tuple of ints.
+        """
         return self.shape
 
     @property
@@ -108,7 +112,10 @@ class StochasticTensor:
         return str(self._tensor.dtype)
 
     def is_observed(self) -> bool:
-        """Return whether the value was observed."""
+        """Return whether the value was observed.
+
+        :return: True if it was, False if it was drawn.
+        """
         return self._is_observed
 
     def log_prob(self, given: Any = None) -> Var:
@@ -118,6 +125,10 @@ class StochasticTensor:
         of the log-probability, but seldom its value.
 
         :param given: another value, which must broadcast with the distribution's shape.
+        :return: Var, in nats; of the shape of the distribution's log-probability, less the dims
+            that are averaged or summed.
+        :raises ValueError: if dims to reduce are out of range or given twice, ``n_data`` is smaller
+            than the minibatch, or ``given`` does not fit.
         """
         return self._reduce(self.dist.log_prob(self._tensor if given is None else given))
 
@@ -126,6 +137,7 @@ class StochasticTensor:
 
         The mean over ``reduce_mean_dims`` is no part of it.
 
+        :return: a positive number; 1.0 if neither was given.
         :raises ValueError: as :meth:`log_prob`.
         """
         factor = self._multiplier or 1.0
@@ -136,6 +148,9 @@ class StochasticTensor:
     def __repr__(self) -> str:
         state = "observed" if self._is_observed else "drawn"
         return f"StochasticTensor({self.name!r}, {self.dist!r}, {state}, shape={list(self.shape)})"
+
+    def _repr_html_(self) -> str:
+        return display.node_html(self)
 
     def _reduce(self, log_prob: Var) -> Var:
         n = len(log_prob.shape)

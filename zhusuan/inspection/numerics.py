@@ -135,6 +135,7 @@ def check_numerics(
     :return: the report.
     :raises FloatingPointError: if ``raise_if_bad`` and something is wrong.
     :raises TypeError: if it is no model.
+    :raises ValueError: if ``observed`` is given with a net that was built node by node.
     """
     with validation(False):
         named = dict(model.named_parameters()) if weights and isinstance(model, nn.Module) else {}

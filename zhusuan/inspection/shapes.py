@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from zhusuan._html import paragraph, shape_text, table
 from zhusuan._tensor import Shape, broadcast_shapes, shape_of
-from zhusuan.framework.bn import check_aligned
+from zhusuan.framework.alignment import check_aligned
 from zhusuan.framework.stochastic_tensor import StochasticTensor
 from zhusuan.inspection.tracing import Traced, in_order, shape_in, trace
 from zhusuan.variational.auto.joint import JointPart
@@ -87,21 +87,11 @@ class ShapeTable:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in _HEADER)
-        body = "".join(
-            ("<tr style='color:#b00020'>" if row.problem else "<tr>")
-            + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(row))
-            + "</tr>"
-            for row in self.rows
-        )
-        footer = "<br>".join(html.escape(line) for line in self._footer())
-        return (
-            f"<table><caption>{html.escape(self.title)}</caption>"
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{footer}</p>"
-        )
+        wrong = [i for i, row in enumerate(self.rows) if row.problem]
+        return table(_HEADER, map(_cells, self.rows), self.title, wrong) + paragraph(self._footer())
 
     def _footer(self) -> list[str]:
-        total = [] if self.log_joint is None else [f"log joint: {_shape(self.log_joint)}"]
+        total = [] if self.log_joint is None else [f"log joint: {shape_text(self.log_joint)}"]
         return [*total, *self.notes]
 
 
@@ -127,6 +117,7 @@ def trace_shapes(model: Any, observed: Mapping[str, Any] | None = None) -> Shape
     :param observed: name -> value of the observed nodes.
     :return: the table.
     :raises TypeError: if it is no model.
+    :raises ValueError: if ``observed`` is given with a net that was built node by node.
     """
     traced = trace(model, observed)
     rows = [ShapeRow(name, "data", value=shape_of(v)) for name, v in traced.data.items()]
@@ -211,18 +202,14 @@ _HEADER = (
 
 
 def _cells(row: ShapeRow) -> tuple[str, ...]:
-    log_prob = "error" if row.problem.startswith("its") else _shape(row.log_prob)
+    log_prob = "error" if row.problem.startswith("its") else shape_text(row.log_prob)
     return (
         row.name,
         row.distribution or "-",
-        _shape(row.batch),
-        _shape(row.value),
+        shape_text(row.batch),
+        shape_text(row.value),
         log_prob,
         row.reduced or "-",
         "-" if row.scale is None else f"{row.scale:g}",
         row.kind,
     )
-
-
-def _shape(shape: Shape | None) -> str:
-    return "-" if shape is None else str(list(shape))

@@ -29,6 +29,8 @@ from zhusuan.linalg._inputs import (
 def low_rank_capacitance_cholesky(w: Any, d: Any) -> Var:
     r"""Return the Cholesky factor of :math:`C = I + W^\top D^{-1} W`.
 
+    It is what is factorised in Woodbury's identity (Golub and Van Loan 2013, eq. 2.1.4).
+
     :param w: the factor :math:`W`, shape (..., n, r).
     :param d: the diagonal of :math:`D`, positive, shape (..., n); leading dims broadcast.
     :return: shape (..., r, r); NaNs where a negative ``d`` makes :math:`C` indefinite.

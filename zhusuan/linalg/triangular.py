@@ -88,6 +88,8 @@ def _solve(
 def solve_triangular_vector(l: Any, b: Any, transpose: bool = False, lower: bool = True) -> Var:
     r"""Solve :math:`L x = b`, or :math:`L^\top x = b`, for vectors; see :func:`solve_triangular`.
 
+    Golub and Van Loan (2013), section 3.1.
+
     :param l: shape (..., n, n), of which only one triangle is read.
     :param b: one right-hand side for each matrix, shape (..., n); leading dims broadcast.
     :param transpose: solve with the transpose of the triangle.
@@ -121,7 +123,7 @@ def cholesky_solve(b: Any, l: Any) -> Var:
 
 
 def inverse_triangular(l: Any, lower: bool = True) -> Var:
-    r"""Return :math:`L^{-1}`, solving :math:`L X = I`.
+    r"""Return :math:`L^{-1}`, solving :math:`L X = I` (Golub and Van Loan 2013, sec. 3.1).
 
     :param l: shape (..., n, n), of which only one triangle is read.
     :param lower: False for the upper triangle.
@@ -142,6 +144,8 @@ def inverse_triangular(l: Any, lower: bool = True) -> Var:
 def log_det_triangular(l: Any) -> Var:
     r"""Return :math:`\log|\det L| = \sum_i \log|L_{ii}|`.
 
+    Harville 1997, ch. 13, on determinants.
+
     :param l: a triangular matrix, lower or upper, shape (..., n, n); only the diagonal is read.
     :return: the shape of the batch; [1] for a single matrix, since Jittor has no 0-d Var.
     :raises ValueError: if ``l`` isn't square.
@@ -152,6 +156,8 @@ def log_det_triangular(l: Any) -> Var:
 
 def log_det_cholesky(l: Any) -> Var:
     r"""Return :math:`\log\det(L L^\top) = 2 \sum_i \log|L_{ii}|`.
+
+    Harville 1997, ch. 13, on determinants.
 
     :param l: a Cholesky factor, shape (..., n, n); only the diagonal is read.
     :return: the shape of the batch; [1] for a single matrix.

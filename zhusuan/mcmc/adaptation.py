@@ -56,6 +56,7 @@ class DualAveraging(NamedTuple):
         :param step_size: positive.
         :param gamma: see :meth:`update`.
         :param t0: see :meth:`update`.
+        :return: before its first step.
         """
         log_step = math.log(step_size)
         bias = math.log(10.0) * min(1.0, 0.05 * 11.0 / (gamma * (1.0 + t0)))
@@ -71,6 +72,7 @@ class DualAveraging(NamedTuple):
         :param gamma: how strongly the step shrinks to mu.
         :param t0: how much the first steps are damped.
         :param kappa: how quickly old steps are forgotten, in (0.5, 1].
+        :return: after that step.
         """
         t = self.t + 1
         weight = 1.0 / (t + t0)
@@ -99,6 +101,7 @@ class Moments(NamedTuple):
 
         :param dim: D.
         :param is_dense: whether to keep all covariances.
+        :return: zeros.
         """
         return cls(0.0, np.zeros(dim), np.zeros((dim, dim) if is_dense else dim))
 
@@ -107,6 +110,7 @@ class Moments(NamedTuple):
 
         :param draws: shape [n_chains, D].
         :param decay: factor of the weight of all earlier draws; 1 for equal weights.
+        :return: the moments of all draws.
         """
         n_old, n_new = decay * self.n, len(draws)
         n = n_old + n_new
@@ -119,7 +123,10 @@ class Moments(NamedTuple):
         return Moments(n, self.mean + shift * (n_new / n), decay * self.m2 + added)
 
     def metric(self) -> Metric:
-        """Return the metric of the variance, drawn a little to 1e-3 as Stan does for few draws."""
+        """Return the metric of the variance, drawn a little to 1e-3 as Stan does for few draws.
+
+        :return: diagonal or dense, as the moments are.
+        """
         weight = self.n / (self.n + 5.0)
         small = 1e-3 * 5.0 / (self.n + 5.0)
         covariance = weight * self.m2 / (self.n - 1.0)
@@ -137,6 +144,7 @@ def window_ends(n_warmup: int) -> tuple[int, tuple[int, ...]]:
     20 have no windows.
 
     :param n_warmup: steps of the warm-up.
+    :return: number of the first step that counts, and of the last steps of the windows.
     """
     if n_warmup < 20:
         return n_warmup, ()
@@ -214,6 +222,7 @@ class Adaptation(NamedTuple):
         :param metric: the mass to begin with.
         :param n_warmup: steps that may adapt.
         :param search: finds a reasonable step size, from one and a metric.
+        :return: step size, mass and what the warm-up needs.
         """
         if not n_warmup or not (self.step_size or self.mass):
             return Tuning(step_size, metric, None)
@@ -234,6 +243,7 @@ class Adaptation(NamedTuple):
         :param position: after it, shape [n_chains, D].
         :param rate: of acceptance, averaged over the chains.
         :param search: as for :meth:`begin`.
+        :return: the tuning for the next step.
         """
         warm_up = tuning.warm_up
         if warm_up is None:
@@ -260,6 +270,7 @@ class Adaptation(NamedTuple):
         """Return the dual averaging that begins at a step size.
 
         :param step_size: positive.
+        :return: before its first step.
         """
         return DualAveraging.at(step_size, self.gamma, self.t0)
 
@@ -268,6 +279,7 @@ class Adaptation(NamedTuple):
 
         :param dual: before the step.
         :param rate: of acceptance.
+        :return: after that step.
         """
         return dual.update(
             rate, self.target_acceptance_rate, self.gamma, self.t0, self.kappa

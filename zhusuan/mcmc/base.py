@@ -17,13 +17,15 @@ class Info(NamedTuple):
     A kernel of another kind gives a named tuple of its own. Whatever the fields are,
     :func:`~zhusuan.mcmc.run` collects each under its name in ``trace.stats``.
 
-    :param acceptance_rate: probability of acceptance, of each chain; for NUTS its average over the
-        trajectory.
-    :param divergent: whether the energy error went beyond 1000 or was NaN.
+    :param acceptance_rate: probability of acceptance, shape [n_chains]; for NUTS its average over
+        the trajectory.
+    :param divergent: whether the energy error went beyond 1000 nats or was NaN, shape [n_chains].
     :param step_size: the step size that was used.
-    :param n_leapfrogs: gradients that were taken.
-    :param log_prob: log-density of the new state, on the real scale (with the Jacobian).
-    :param energy: of the new state, with its momentum: :math:`-\log p(q) + p^\top M^{-1} p / 2`.
+    :param n_leapfrogs: gradients that were taken, shape [n_chains].
+    :param log_prob: log-density of the new state in nats, on the real scale (with the Jacobian),
+        shape [n_chains].
+    :param energy: of the new state, with its momentum, in nats, shape [n_chains]:
+        :math:`-\log p(q) + p^\top M^{-1} p / 2` (Neal 2011).
     """
 
     acceptance_rate: np.ndarray
@@ -50,7 +52,11 @@ class Kernel(ABC):
 
     **Writing one.** Derive from this class, set what you need in ``__init__``, and write
     :meth:`init` and :meth:`step`. The state must have a field ``position``. Fields of the info are
-    numbers or arrays of shape [n_chains]. :func:`~zhusuan.mcmc.run` does all the rest.
+    numbers or arrays of shape [n_chains]. :func:`~zhusuan.mcmc.run` does all the rest. Under
+    ``mpirun``, each rank has the state of all chains and the same random numbers, and
+    :meth:`Target.log_prob_and_grad` evaluates the rank's own chains and returns what all ranks
+    found: a kernel that calls it, and draws from nothing but :mod:`zhusuan.random`, needs nothing
+    else. (:meth:`Target.log_prob` evaluates whatever chains it is given, on each rank.)
     """
 
     takes_minibatches = False
@@ -62,6 +68,7 @@ class Kernel(ABC):
         """Return a copy of this kernel that samples from a target.
 
         :param target: the log-density.
+        :return: the copy.
         :raises ValueError: if that is an estimate from minibatches, and the kernel needs the
             log-density itself.
         """
@@ -96,6 +103,7 @@ class Kernel(ABC):
         :param position: real coordinates, shape [n_chains, D], where the log-density is finite.
         :param n_warmup: how many of the first steps may adapt the kernel; those after it leave it
             as it is.
+        :return: a named tuple with a ``position``.
         """
 
     @abstractmethod
@@ -103,6 +111,7 @@ class Kernel(ABC):
         """Return the next state, and an info about the transition.
 
         :param state: what :meth:`init` or :meth:`step` returned; it is not changed.
+        :return: the state after the step and the info, both named tuples.
         """
 
 
@@ -113,6 +122,8 @@ def finite_start(
 
     :param kernel: the kernel, bound.
     :param position: shape [n_chains, D].
+    :return: float64, shapes [n_chains, D], [n_chains] and [n_chains, D]; the log-density is in
+        nats.
     :raises ValueError: for another shape, or if the log-density or its gradient is not finite; the
         message names the node.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,14 +12,17 @@ from zhusuan.mcmc.adaptation import Adaptation, Tuning
 from zhusuan.mcmc.base import Kernel, finite_start
 from zhusuan.mcmc.hamiltonian import (
     METRICS,
+    Moved,
     check_adaptation,
     check_count,
     check_positive,
+    moved_like,
     reasonable_step_size,
 )
 from zhusuan.mcmc.hmc import trajectory
 from zhusuan.mcmc.integrators import PhasePoint
 from zhusuan.mcmc.metric import Diagonal, Metric, dense, unit
+from zhusuan.mcmc.spreading import by_chains
 
 # Forgetting of Adam's squares, and the power by which the averaged length forgets (Hoffman et al.
 # 2021, section 3).
@@ -58,6 +62,7 @@ class TrajectoryLength(NamedTuple):
 
         :param length: positive.
         :param n_left: steps of adaptation.
+        :return: the length before the first step.
         """
         return cls(math.log(length), math.log(length), 0.0, 0, 0, n_left)
 
@@ -66,6 +71,7 @@ class TrajectoryLength(NamedTuple):
 
         :param gradient: of the criterion by the logarithm of the length.
         :param learning_rate: of Adam at the last step; four times as large at the first.
+        :return: the length after the step.
         """
         square = _BETA_2 * self.square + (1.0 - _BETA_2) * gradient**2
         n_squares = self.n_squares + 1
@@ -86,6 +92,7 @@ class TrajectoryLength(NamedTuple):
         """Change the unit of time; the squares, in the old one, are forgotten.
 
         :param factor: the old unit in terms of the new one.
+        :return: the length in the new unit.
         """
         shift = math.log(factor)
         return self._replace(
@@ -99,6 +106,7 @@ class TrajectoryLength(NamedTuple):
         """Keep below a bound, update the average, and take that if this was the last step.
 
         :param most: longest length.
+        :return: the length to go on with.
         """
         log_length = min(self.log_length, math.log(most))
         share = self.n**-_FORGETTING
@@ -112,7 +120,7 @@ class ChEESState(NamedTuple):
     """State of ChEES.
 
     :param position: real coordinates, shape [n_chains, D].
-    :param log_prob: their log-density, shape [n_chains].
+    :param log_prob: their log-density in nats, shape [n_chains].
     :param gradient: of the log-density, shape [n_chains, D].
     :param tuning: step size, mass and progress of their warm-up.
     :param length: of the trajectories.
@@ -130,12 +138,13 @@ class ChEESState(NamedTuple):
 class ChEESInfo(NamedTuple):
     """What :class:`~zhusuan.mcmc.Info` tells, and the length of the trajectories.
 
-    :param acceptance_rate: probability of acceptance, of each chain.
-    :param divergent: whether the energy error went beyond 1000 or was NaN.
+    :param acceptance_rate: probability of acceptance, shape [n_chains].
+    :param divergent: whether the energy error went beyond 1000 nats or was NaN, shape [n_chains].
     :param step_size: the step size that was used.
-    :param n_leapfrogs: gradients that were taken, the same for all chains.
-    :param log_prob: log-density of the new state, on the real scale (with the Jacobian).
-    :param energy: of the new state, with its momentum.
+    :param n_leapfrogs: gradients that were taken, shape [n_chains], the same for all chains.
+    :param log_prob: log-density of the new state in nats, on the real scale (with the Jacobian),
+        shape [n_chains].
+    :param energy: of the new state, with its momentum, in nats; shape [n_chains].
     :param trajectory_length: T, the longest that this transition could have been.
     """
 
@@ -229,6 +238,7 @@ class ChEES(Kernel):
 
         :param position: real coordinates, shape [n_chains, D].
         :param n_warmup: how many steps adapt step size, mass and length.
+        :return: the state, with a trajectory length and what the warm-up needs.
         :raises ValueError: if there is one chain only, or the log-density or its gradient is not
             finite there.
         """
@@ -253,6 +263,7 @@ class ChEES(Kernel):
         """Return the next state and what happened.
 
         :param state: what :meth:`init` or this method returned.
+        :return: the state after the step, and a :class:`~zhusuan.mcmc.ChEESInfo`.
         """
         position, log_prob, gradient, tuning, length, n_steps = state
         metric, step_size = tuning.metric, tuning.step_size
@@ -262,8 +273,8 @@ class ChEES(Kernel):
         # Trajectories that diverge overflow; their energy is infinite then, and they are rejected.
         with np.errstate(all="ignore"):
             start = PhasePoint(position, metric.draw(len(position)), log_prob, gradient)
-            leap = trajectory(self.target.log_prob_and_grad, start, metric, step_size, n_leapfrogs)
-            moved, rates = leap.moved, leap.moved.acceptance_rate
+            moved, end = self._moved(start, metric, step_size, n_leapfrogs)
+            rates = moved.acceptance_rate
             if tuning.warm_up is not None:
                 tuning = self._adaptation.update(
                     tuning,
@@ -272,7 +283,7 @@ class ChEES(Kernel):
                     lambda step, m: self._search(moved[:3], step, m),
                 )
             if length.n_left:
-                slope = criterion_gradient(metric, start, leap.end, rates, time)
+                slope = criterion_gradient(metric, start, end, rates, time)
                 length = length.climb(slope, self._learning_rate)
             if tuning.metric is not metric:
                 length = length.rescale(_new_time(metric, tuning))
@@ -289,6 +300,22 @@ class ChEES(Kernel):
         )
         place = moved.position, moved.log_prob, moved.gradient
         return ChEESState(*place, tuning, length, n_steps + 1), info
+
+    def _moved(
+        self, start: PhasePoint, metric: Metric, step_size: float, n_leapfrogs: int
+    ) -> tuple[Moved, PhasePoint]:
+        target, team = self.target, self.target.team
+
+        def work(*parts: np.ndarray) -> Sequence[np.ndarray]:
+            point = PhasePoint(*parts)
+            leap = trajectory(target.log_prob_and_grad, point, metric, step_size, n_leapfrogs)
+            return (*leap.moved, *leap.end)
+
+        if team is None:
+            made = work(*start)
+        else:
+            made = by_chains(target, team, work, start, (*moved_like(start), *start))
+        return Moved(*made[:-4]), PhasePoint(*made[-4:])
 
     def _search(self, place: tuple[Any, ...], step_size: float, metric: Metric) -> float:
         return reasonable_step_size(self.target.log_prob_and_grad, place, step_size, metric)
@@ -342,6 +369,7 @@ def jitter(n: int) -> float:
     """Return a number of the van der Corput sequence: 1/2, 1/4, 3/4, 1/8, 5/8, ...
 
     :param n: which one, from 1.
+    :return: a number in (0, 1).
     """
     value, share = 0.0, 0.5
     while n:
@@ -356,7 +384,8 @@ def harmonic_mean(rates: np.ndarray) -> float:
 
     Few chains with low rates pull it down, where they would not move otherwise.
 
-    :param rates: in [0, 1].
+    :param rates: of acceptance, in [0, 1]; array of any shape.
+    :return: a number in [0, 1].
     """
     if not (rates > 0.0).all():
         return 0.0

@@ -7,12 +7,14 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from zhusuan.mcmc.run_state import RunState
 from zhusuan.mcmc.target import Target
+from zhusuan.mcmc.team import Team
 from zhusuan.mcmc.trace import Trace, load_trace
 from zhusuan.mcmc.trace_files import Ending, TraceFiles
 
@@ -164,3 +166,43 @@ class DrawsOnDisk(Draws):
         block = self._block.arrays(point.n_drawn - self._n_saved)
         self._files.append(*block, Ending(point.state, n_warmup, interrupted, seconds))
         self._saved_at = time.perf_counter()
+
+
+class DrawsByMain(Draws):
+    """Draws that the first rank writes to files, and all ranks read in the end.
+
+    :param team: the ranks.
+    :param path: the folder.
+    :param on_disk: where the first rank puts them; None on the others.
+    """
+
+    def __init__(self, team: Team, path: Path, on_disk: DrawsOnDisk | None) -> None:
+        self._team, self._path, self._on_disk = team, path, on_disk
+        self._waiting: tuple[int, np.ndarray, Mapping[str, Any]] | None = None
+
+    def put(self, i: int, position: np.ndarray, stats: Mapping[str, Any]) -> None:
+        """Keep a draw; see the base."""
+        self._waiting = i, position, stats
+
+    def reached(self, point: Point) -> None:
+        """Save now and then; see the base."""
+
+        def save() -> None:
+            assert self._on_disk is not None
+            if self._waiting is not None:
+                self._on_disk.put(*self._waiting)
+            self._on_disk.reached(point)
+
+        self._team.on_main(save)
+        self._waiting = None
+
+    def rescue(self, point: Point) -> None:
+        """Save what can be saved, by the first rank alone; see the base."""
+        if self._on_disk is not None:
+            self._on_disk.rescue(point)
+
+    def trace(self, point: Point, interrupted: bool, seconds: float) -> Trace:
+        """Save the rest and return all that the files hold; see the base."""
+        on_disk = self._on_disk
+        self._team.on_main(lambda: on_disk and on_disk.trace(point, interrupted, seconds))
+        return self._team.together(lambda: load_trace(self._path, check=False))

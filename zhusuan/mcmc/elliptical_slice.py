@@ -48,7 +48,7 @@ class EllipticalSliceState(NamedTuple):
 class EllipticalSliceInfo(NamedTuple):
     """What a transition of elliptical slice sampling did.
 
-    :param log_likelihood: of the new state, shape [n_chains].
+    :param log_likelihood: of the new state, in nats, shape [n_chains].
     :param n_evaluations: points of the ellipse that were tried, shape [n_chains].
     """
 
@@ -84,6 +84,7 @@ class EllipticalSlice(Kernel):
         """Return a copy of this kernel that samples from a model.
 
         :param target: the model.
+        :return: the copy.
         :raises TypeError: if it is no model.
         :raises ValueError: if a prior is not Gaussian, depends on another latent, or is reduced or
             weighted; or if nothing is observed. The message names the node.
@@ -103,6 +104,7 @@ class EllipticalSlice(Kernel):
 
         :param position: values of the latents, shape [n_chains, D].
         :param n_warmup: of no effect, since there is nothing to adapt.
+        :return: the state: the values and their log-likelihood.
         :raises ValueError: if the log-density is not finite there, or counts more than the chains;
             the message names the node.
         """
@@ -117,6 +119,8 @@ class EllipticalSlice(Kernel):
         """Return the next state and what happened.
 
         :param state: what :meth:`init` or this method returned.
+        :return: the state after the step, and an :class:`~zhusuan.mcmc.EllipticalSliceInfo`.
+        :raises ValueError: if the log-likelihood counts more than the chains.
         """
         target = self.target
         prior = self._prior
@@ -167,6 +171,18 @@ def log_likelihood(target: ModelTarget, position: np.ndarray) -> np.ndarray:
     :raises ValueError: if a log-probability does not count the chains alone; the message names the
         node.
     """
+    team = target.team
+    if team is None:
+        return _log_likelihood(target, position)
+
+    def fill(rows: slice, table: np.ndarray) -> None:
+        table[:, 0] = _log_likelihood(target, position[rows])
+
+    table, _ = team.evaluate((len(position), 1), "float64", position.sum(), fill)
+    return table[:, 0]
+
+
+def _log_likelihood(target: ModelTarget, position: np.ndarray) -> np.ndarray:
     n = len(position)
     latent = {part.name for part in target.latents}
     with jt.no_grad():

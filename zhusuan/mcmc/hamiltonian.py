@@ -12,6 +12,7 @@ from zhusuan.mcmc.adaptation import Adaptation, Tuning
 from zhusuan.mcmc.base import Info, Kernel, finite_start
 from zhusuan.mcmc.integrators import PhasePoint, ValueAndGrad, energy, leapfrog
 from zhusuan.mcmc.metric import Metric, dense, unit
+from zhusuan.mcmc.spreading import by_chains
 
 # An energy error beyond this is a divergence: a proposal that would never be accepted (Stan's).
 DIVERGENT = 1000.0
@@ -26,7 +27,7 @@ class HamiltonianState(NamedTuple):
     """State of a Hamiltonian kernel.
 
     :param position: real coordinates, shape [n_chains, D].
-    :param log_prob: their log-density, shape [n_chains].
+    :param log_prob: their log-density in nats, shape [n_chains].
     :param gradient: of the log-density, shape [n_chains, D].
     :param tuning: step size, mass and progress of the warm-up.
     """
@@ -38,14 +39,19 @@ class HamiltonianState(NamedTuple):
 
 
 class HamiltonianKernel(Kernel):
-    """Base of the kernels that follow Hamilton's equations: momenta, then a trajectory.
+    """Base of the kernels that follow Hamilton's equations: momenta, then a trajectory (Neal 2011).
 
     All chains share one step size and one mass, learnt from all of them together.
 
     :param step_size: of the leapfrog method; where it is adapted, the first one to try.
     :param adaptation: what the warm-up does.
     :param metric: ``'diagonal'``, ``'dense'`` or ``'unit'``.
+    :raises TypeError: if a setting is no number.
+    :raises ValueError: if a setting is out of range, or for another metric.
     """
+
+    _draws_uniforms = False
+    """Whether a transition draws by :func:`~zhusuan.mcmc.spreading.uniforms`, and nothing else."""
 
     def __init__(self, step_size: float, adaptation: Adaptation, metric: str) -> None:
         name = type(self).__name__
@@ -68,6 +74,7 @@ class HamiltonianKernel(Kernel):
 
         :param position: real coordinates, shape [n_chains, D].
         :param n_warmup: how many steps adapt step size and mass.
+        :return: the state, with what the warm-up needs.
         :raises ValueError: if the log-density or its gradient is not finite there.
         """
         place = finite_start(self, position)
@@ -82,13 +89,14 @@ class HamiltonianKernel(Kernel):
         """Return the next state and what happened.
 
         :param state: what :meth:`init` or this method returned.
+        :return: the state after the step, and an :class:`~zhusuan.mcmc.Info`.
         """
         position, log_prob, gradient, tuning = state
         metric = tuning.metric
         # Trajectories that diverge overflow; their energy is infinite then, and they are rejected.
         with np.errstate(all="ignore"):
             start = PhasePoint(position, metric.draw(len(position)), log_prob, gradient)
-            moved = self._transition(start, metric, tuning.step_size)
+            moved = self._moved(start, metric, tuning.step_size)
             if tuning.warm_up is not None:
                 tuning = self._adaptation.update(
                     tuning,
@@ -106,6 +114,16 @@ class HamiltonianKernel(Kernel):
         )
         return HamiltonianState(moved.position, moved.log_prob, moved.gradient, tuning), info
 
+    def _moved(self, start: PhasePoint, metric: Metric, step_size: float) -> Moved:
+        team = self.target.team
+        if team is None or not self._draws_uniforms:  # then the ranks meet at each gradient
+            return self._transition(start, metric, step_size)
+
+        def work(*parts: np.ndarray) -> Moved:
+            return self._transition(PhasePoint(*parts), metric, step_size)
+
+        return Moved(*by_chains(self.target, team, work, start, moved_like(start)))
+
     def _search(self, place: tuple[Any, ...], step_size: float, metric: Metric) -> float:
         return reasonable_step_size(self.target.log_prob_and_grad, place, step_size, metric)
 
@@ -122,6 +140,17 @@ class Moved(NamedTuple):
     n_leapfrogs: np.ndarray
 
 
+def moved_like(start: PhasePoint) -> Moved:
+    """Return arrays of the shapes and dtypes that those of a transition have.
+
+    :param start: where it begins.
+    :return: the arrays; their values mean nothing.
+    """
+    position, _, log_prob, gradient = start
+    divergent, n_leapfrogs = np.zeros(len(log_prob), bool), np.zeros(len(log_prob), int)
+    return Moved(position, log_prob, gradient, log_prob, log_prob, divergent, n_leapfrogs)
+
+
 def reasonable_step_size(
     log_prob_and_grad: ValueAndGrad,
     place: tuple[Any, ...],
@@ -136,6 +165,7 @@ def reasonable_step_size(
     :param place: position, log-density and gradient of all chains.
     :param step_size: where to begin.
     :param metric: the mass.
+    :return: the step size.
     """
     position, log_prob, gradient = place
     direction = 0

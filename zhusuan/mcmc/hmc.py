@@ -21,20 +21,21 @@ from zhusuan.mcmc.hamiltonian import (
 from zhusuan.mcmc.integrators import PhasePoint, energy, leapfrog
 from zhusuan.mcmc.joint import LogJoint
 from zhusuan.mcmc.metric import Diagonal, Metric
-from zhusuan.random.source import generator
+from zhusuan.mcmc.spreading import uniforms
 
 
 class HMCInfo(NamedTuple):
     """What one call of :meth:`HMC.sample` did.
 
     :param samples: name -> the new values, Vars of the shapes that came in.
-    :param acceptance_rate: of each chain, as all that follows but the step size.
+    :param acceptance_rate: probability of acceptance of each chain; the shape of the log joint, as
+        for the last four.
     :param updated_step_size: for the next call.
-    :param init_momentum: name -> the momenta that were drawn, arrays.
-    :param orig_hamiltonian: energy at the start.
-    :param hamiltonian: energy of the proposal.
-    :param orig_log_prob: log joint at the start.
-    :param log_prob: log joint of the proposal.
+    :param init_momentum: name -> the momenta that were drawn, arrays of the shapes that came in.
+    :param orig_hamiltonian: energy at the start, in nats; the shape of the log joint.
+    :param hamiltonian: energy of the proposal, in nats; the same shape.
+    :param orig_log_prob: log joint at the start, in nats; the same shape.
+    :param log_prob: log joint of the proposal, in nats; the same shape.
     """
 
     samples: dict[str, Var]
@@ -80,6 +81,8 @@ class HMC(HamiltonianKernel):
     :raises ValueError: for one that is out of range, or if the mass is to be adapted and the step
         size is not.
     """
+
+    _draws_uniforms = True
 
     def __init__(
         self,
@@ -144,7 +147,7 @@ class HMC(HamiltonianKernel):
         :param observed: name -> value of the observed nodes and inputs.
         :param latent: name -> array or Var, the current values: shape
             ``chain axes + data axes``, where the chain axes are those of the model's log joint.
-        :return: name -> new values, Vars; and what was done.
+        :return: name -> new values, Vars of the shapes that came in; and what was done.
         :raises ValueError: if there is no latent, the shapes do not fit, or the log joint at these
             values is not finite.
         """
@@ -236,7 +239,7 @@ def trajectory(
     before, after = energy(metric, start), energy(metric, point)
     error = after - before
     rate = acceptance(error)
-    accepted = generator().random(len(rate)) < rate
+    accepted = uniforms(len(rate)) < rate
     column = accepted[:, None]
     moved = Moved(
         np.where(column, point.position, start.position),

@@ -17,7 +17,7 @@ class PhasePoint(NamedTuple):
 
     :param position: shape [n_chains, D].
     :param momentum: shape [n_chains, D].
-    :param log_prob: log-density of the position, shape [n_chains].
+    :param log_prob: log-density of the position in nats, shape [n_chains].
     :param gradient: of the log-density, shape [n_chains, D].
     """
 
@@ -43,6 +43,7 @@ def leapfrog(
     :param metric: the mass.
     :param point: where to begin.
     :param step: :math:`\epsilon`, a number or an array of shape [n_chains, 1].
+    :return: position, momentum, log-density and gradient there.
     """
     half = 0.5 * step
     momentum = point.momentum + half * point.gradient
@@ -56,7 +57,7 @@ def energy(metric: Metric, point: PhasePoint) -> np.ndarray:
 
     :param metric: the mass.
     :param point: of the chains.
-    :return: shape [n_chains].
+    :return: shape [n_chains], in nats.
     """
     total = kinetic_energy(metric, point.momentum) - point.log_prob
     return np.where(np.isnan(total), np.inf, total)

@@ -8,7 +8,7 @@ from zhusuan.mcmc.adaptation import Adaptation
 from zhusuan.mcmc.hamiltonian import DIVERGENT, HamiltonianKernel, Moved
 from zhusuan.mcmc.integrators import PhasePoint
 from zhusuan.mcmc.metric import Metric, kinetic_energy
-from zhusuan.random.source import generator
+from zhusuan.mcmc.spreading import uniforms
 
 
 class MALA(HamiltonianKernel):
@@ -40,6 +40,8 @@ class MALA(HamiltonianKernel):
     :raises ValueError: for one that is out of range.
     """
 
+    _draws_uniforms = True
+
     def __init__(
         self,
         step_size: float = 1.0,
@@ -68,7 +70,7 @@ class MALA(HamiltonianKernel):
         log_ratio = log_ratio + log_proposal_ratio(metric, start.momentum, back)
         log_ratio = np.where(np.isfinite(log_ratio), log_ratio, -np.inf)
         rate = np.exp(np.minimum(log_ratio, 0.0))
-        accepted = generator().random(len(rate)) < rate
+        accepted = uniforms(len(rate)) < rate
         column = accepted[:, None]
         energies = (
             kinetic_energy(metric, back) - log_prob,

@@ -25,6 +25,7 @@ class Diagonal(NamedTuple):
         """Draw momenta, shape [n_chains, D].
 
         :param n_chains: number of chains.
+        :return: momenta, float64 of shape [n_chains, D].
         """
         noise = generator().standard_normal((n_chains, len(self.inverse_mass)))
         return noise / np.sqrt(self.inverse_mass)
@@ -33,6 +34,7 @@ class Diagonal(NamedTuple):
         """Return the velocity.
 
         :param momentum: shape [..., D].
+        :return: shape [..., D].
         """
         return momentum * self.inverse_mass
 
@@ -54,6 +56,7 @@ class Dense(NamedTuple):
         :math:`\Sigma^{-1}`.
 
         :param n_chains: number of chains.
+        :return: momenta, float64 of shape [n_chains, D].
         """
         return generator().standard_normal((n_chains, len(self.inverse_mass))) @ self.whitening
 
@@ -61,6 +64,7 @@ class Dense(NamedTuple):
         """Return the velocity.
 
         :param momentum: shape [..., D].
+        :return: shape [..., D].
         """
         return momentum @ self.inverse_mass
 

@@ -56,6 +56,8 @@ class MinibatchTarget(ModelTarget):
         """Return the posterior as the minibatch of a step estimates it.
 
         :param t: number of the step.
+        :return: a target of that minibatch.
+        :raises TypeError: if the function of minibatches returns no dict.
         """
         return self.with_observed(self._batch(t))
 
@@ -74,8 +76,9 @@ def minibatches(data: Mapping[str, Any], batch_size: int) -> Batches:
 
     They are drawn from the stream in use, so the seed of a run reproduces them.
 
-    :param data: name -> array of all data, which the first axis counts.
+    :param data: name -> array of all data, shape ``[n] + shape``.
     :param batch_size: how many make a minibatch.
+    :return: a function of the step that returns name -> array ``[batch_size] + shape``.
     :raises TypeError: for a ``batch_size`` that is no int.
     :raises ValueError: if the arrays differ in length, or there are less than ``batch_size``.
     """

@@ -48,7 +48,8 @@ class ModelTarget(Target):
     def net_at(self, values: Mapping[str, Var]) -> BayesianNet:
         """Run the model, and return the net with all its nodes.
 
-        :param values: name -> values of the latents, on their support.
+        :param values: name -> values of the latents, on their support, ``[n_chains] + shape``.
+        :return: the net after its run.
         """
         return self._run(values)
 
@@ -134,7 +135,9 @@ def as_target(
     :param observed: name -> value of the observed nodes and inputs.
     :param init: name -> values; for a function, arrays of shape ``[n_chains] + shape``.
     :param chain_method: see :class:`Target`.
+    :return: the target.
     :raises TypeError: if it is none of these.
+    :raises ValueError: if a target is given observations.
     """
     if isinstance(model, Target):
         if observed:

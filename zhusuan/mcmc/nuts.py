@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import ctypes
+import functools
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from zhusuan.mcmc.adaptation import Adaptation
-from zhusuan.mcmc.hamiltonian import (
-    DIVERGENT,
-    HamiltonianKernel,
-    Moved,
-    check_count,
-)
-from zhusuan.mcmc.integrators import PhasePoint, ValueAndGrad, leapfrog
+from zhusuan.mcmc.hamiltonian import HamiltonianKernel, Moved, check_count
+from zhusuan.mcmc.integrators import PhasePoint
 from zhusuan.mcmc.metric import Metric
-from zhusuan.random.source import generator
+from zhusuan.mcmc.spreading import uniforms
+from zhusuan.mcmc.target import Target
+from zhusuan.runtime.native import address_of, functions
+
+_HEADER = Path(__file__).with_name("nuts.h")
 
 
 class NUTS(HamiltonianKernel):
@@ -46,6 +50,8 @@ class NUTS(HamiltonianKernel):
     :raises ValueError: for one that is out of range.
     """
 
+    _draws_uniforms = True
+
     def __init__(
         self,
         step_size: float = 1.0,
@@ -65,177 +71,111 @@ class NUTS(HamiltonianKernel):
         )
         super().__init__(step_size, adaptation, metric)
         self._max_treedepth = int(max_treedepth)
+        self._trajectories: _Trajectories | None = None
 
     def _transition(self, start: PhasePoint, metric: Metric, step_size: float) -> Moved:
-        trajectory = _Trajectory(start, metric, self.target.log_prob_and_grad)
+        shape = start.position.shape
+        if self._trajectories is None or self._trajectories.shape != shape:
+            self._trajectories = _Trajectories(shape, self._max_treedepth)
+        trajectories = self._trajectories
+        trajectories.begin(start, metric, self.target)
         for depth in range(self._max_treedepth):
-            trajectory.double(depth, step_size)
-            if not trajectory.active.any():
+            if not trajectories.double(depth, step_size):
                 break
-        return trajectory.result()
+        return trajectories.result()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy and pickle all but the memory of the trajectories, which is made anew."""
+        return {**self.__dict__, "_trajectories": None}
 
 
-class _Span(NamedTuple):
-    """A piece of trajectory, in the order it was made; of each chain, arrays [n_chains, D].
-
-    :param p_begin: momentum at its first point.
-    :param v_begin: velocity there.
-    :param p_end: momentum at its last point.
-    :param v_end: velocity there.
-    :param p_sum: sum of its momenta.
-    """
-
-    p_begin: np.ndarray
-    v_begin: np.ndarray
-    p_end: np.ndarray
-    v_end: np.ndarray
-    p_sum: np.ndarray
-
-
-class _Drawn(NamedTuple):
-    """The point that was drawn from a piece of trajectory; of each chain."""
-
-    position: np.ndarray
-    log_prob: np.ndarray
-    gradient: np.ndarray
-    energy: np.ndarray
-
-    def replace(self, mask: np.ndarray, other: _Drawn) -> None:
-        """Take over, in place, the points of the chains in ``mask``."""
-        column = mask[:, None]
-        np.copyto(self.position, other.position, where=column)
-        np.copyto(self.log_prob, other.log_prob, where=mask)
-        np.copyto(self.gradient, other.gradient, where=column)
-        np.copyto(self.energy, other.energy, where=mask)
-
-
-class _Trajectory:
+class _Trajectories:
     """The trajectories of all chains while they grow.
 
-    Numpy's calls, 1 to 3 us each, are what this costs: quantities that are chosen by chain lie
-    together in one array, and chains that have ended are carried along, their numbers unused.
+    What is done between evaluations of the target is in ``nuts.h``: in numpy, at 1 to 3 us a call,
+    it took 100 us a step where a small target takes 10.
 
-    :param start: where they begin, with fresh momenta.
-    :param metric: the mass.
-    :param log_prob_and_grad: the target.
+    :param shape: of the positions, [n_chains, D].
+    :param max_treedepth: how often they may be doubled.
     """
 
-    def __init__(
-        self, start: PhasePoint, metric: Metric, log_prob_and_grad: ValueAndGrad
-    ) -> None:
-        n_chains = len(start.position)
-        velocity = metric.velocity(start.momentum)
-        self._metric, self._target = metric, log_prob_and_grad
-        self._energy = 0.5 * _dot(start.momentum, velocity) - start.log_prob
-        # Position, momentum, gradient and velocity at the first and the last point in time.
-        end = np.stack([start.position, start.momentum, start.gradient, velocity], 1)
-        self._ends = np.stack([end, end])
-        self._p_sum = start.momentum
-        self._rows = np.arange(n_chains)
-        parts = start.position, start.log_prob, start.gradient, self._energy
-        self._drawn = _Drawn(*(part.copy() for part in parts))
-        # Logarithm of the summed weights exp(H0 - H) of the points.
-        self._log_weight = np.zeros(n_chains)
-        self.active = np.ones(n_chains, bool)
-        self._divergent = np.zeros(n_chains, bool)
-        self._sum_rate = np.zeros(n_chains)
-        self._n_leapfrogs = np.zeros(n_chains, np.int64)
+    def __init__(self, shape: tuple[int, ...], max_treedepth: int) -> None:
+        self.shape = shape
+        # Where nuts.h writes the next position, and reads what the target is there.
+        self._position, self._gradient = np.empty(shape), np.empty(shape)
+        self._log_prob = np.empty(shape[0])
+        self._target: Target | None = None
+        self._library = library = _library()
+        exchange = self._position, self._log_prob, self._gradient
+        self._handle = library["make"](*shape, max_treedepth, *map(address_of, exchange))
+        weakref.finalize(self, library["free"], self._handle)
 
-    def double(self, depth: int, step_size: float) -> None:
+    def begin(self, start: PhasePoint, metric: Metric, target: Target) -> None:
+        """Begin at points with fresh momenta.
+
+        :param start: of all chains.
+        :param metric: the mass.
+        :param target: the log-density and its gradient.
+        """
+        if target is not self._target:
+            self._target = target
+            self._evaluate = target.evaluation(self._position, self._log_prob, self._gradient)
+        # Kept until the transition ends, as nuts.h keeps the address.
+        self._inverse_mass = _doubles(metric.inverse_mass)
+        parts = start.position, start.momentum, start.log_prob, start.gradient
+        arrays = [_doubles(part) for part in parts]
+        self._library["begin"](
+            self._handle, *map(address_of, arrays), address_of(self._inverse_mass),
+            self._inverse_mass.ndim == 2,
+        )  # fmt: skip
+
+    def double(self, depth: int, step_size: float) -> bool:
         """Double the trajectories of the active chains, from ``2 ** depth`` points.
 
         :param depth: how often they were doubled before.
         :param step_size: of the leapfrog method.
+        :return: whether there is a chain that may be doubled again.
         """
-        draws = generator().random((2, len(self.active)))
-        side = (draws[0] < 0.5).astype(np.intp)  # 1: forwards in time
-        near, far = self._ends[side, self._rows], self._ends[1 - side, self._rows]
-        # The old span as one that ends where the new one begins.
-        old = _Span(far[:, 1], far[:, 3], near[:, 1], near[:, 3], self._p_sum)
-        end, new, drawn, log_weight, valid = self._extend(near, step_size * (2 * side - 1), depth)
-        # Biased progressive sampling: the new half is preferred (Betancourt 2017, A.3.2).
-        taken = valid & (np.log(draws[1]) < log_weight - self._log_weight)
-        self._drawn.replace(taken, drawn)
-        self._log_weight = np.logaddexp(self._log_weight, log_weight)
-        self._ends[side, self._rows] = end
-        self._p_sum = old.p_sum + new.p_sum
-        self.active = valid & _leads_away(old, new)
-
-    def _extend(
-        self, edge: np.ndarray, step: np.ndarray, depth: int
-    ) -> tuple[np.ndarray, _Span, _Drawn, np.ndarray, np.ndarray]:
-        """Make ``2 ** depth`` new points beyond an edge.
-
-        :return: the last point, the new span, the point drawn from it, the logarithm of its
-            weight, and which chains have a new half that neither turned nor diverged.
-        """
-        n_points, n_chains = 2**depth, len(step)
-        valid, step = self.active, step[:, None] * self.active[:, None]
-        point = PhasePoint(edge[:, 0], edge[:, 1], self._energy, edge[:, 2])
-        log_weight = np.full(n_chains, -np.inf)
-        drawn = _Drawn(*(np.empty_like(part) for part in self._drawn))
-        log_uniform = np.log(generator().random((n_points, n_chains)))
-        # Finished spans of 1, 2, 4, ... points that wait for a neighbour as long: as in a binary
-        # counter, point i completes as many as i has trailing ones.
-        waiting: list[_Span] = []
+        arrive, evaluate, handle = self._library["arrive"], self._evaluate, self._handle
+        n_chains, n_points = self.shape[0], 2**depth
+        # In rows: which side grows, whether its draw is taken, and the same for each of its points.
+        draws = uniforms(2 + n_points, n_chains)
+        logs = np.log(draws)
+        first, row = address_of(logs), 8 * n_chains
+        self._library["start"](handle, address_of(draws), step_size)
         for i in range(n_points):
-            point = leapfrog(self._target, self._metric, point, step)
-            p, velocity = point.momentum, self._metric.velocity(point.momentum)
-            total = 0.5 * _dot(p, velocity) - point.log_prob
-            # fmax passes NaN over: such a point has no weight.
-            weight = np.fmax(self._energy - total, -np.inf)
-            self._sum_rate += np.exp(np.minimum(weight, 0.0)) * valid
-            self._n_leapfrogs += valid
-            diverged = weight < -DIVERGENT
-            if diverged.any():
-                self._divergent |= valid & diverged
-                valid = valid & ~diverged
-            log_weight = np.logaddexp(log_weight, weight)
-            chosen = valid & (log_uniform[i] < weight - log_weight)
-            if chosen.any():
-                found = _Drawn(point.position, point.log_prob, point.gradient, total)
-                drawn.replace(chosen, found)
-            span, rest = _Span(p, velocity, p, velocity, p), i
-            while rest & 1:
-                before = waiting.pop()
-                valid = valid & _leads_away(before, span, is_pair=rest == i)
-                p_sum = before.p_sum + span.p_sum
-                span = _Span(before.p_begin, before.v_begin, p, velocity, p_sum)
-                rest >>= 1
-            waiting.append(span)
-            if not valid.all():
-                if not valid.any():
-                    break
-                step = step * valid[:, None]  # chains that have ended stay where they are
-        end = np.stack([point.position, p, point.gradient, velocity], 1)
-        return end, waiting[-1], drawn, log_weight, valid
+            evaluate()
+            if not arrive(handle, first + row * (2 + i), i == n_points - 1):
+                break
+        return bool(self._library["finish"](handle, first + row))
 
     def result(self) -> Moved:
         """Return where the chains are now."""
-        return Moved(
-            *self._drawn,
-            self._sum_rate / self._n_leapfrogs,
-            self._divergent,
-            self._n_leapfrogs,
-        )
+        n = self.shape[0]
+        position, gradient = np.empty(self.shape), np.empty(self.shape)
+        log_prob, energy, rate = np.empty(n), np.empty(n), np.empty(n)
+        divergent, n_leapfrogs = np.empty(n, bool), np.empty(n, np.int64)
+        moved = Moved(position, log_prob, gradient, energy, rate, divergent, n_leapfrogs)
+        self._library["result"](self._handle, *map(address_of, moved))
+        return moved
 
 
-def _leads_away(a: _Span, b: _Span, is_pair: bool = False) -> np.ndarray:
-    """Return whether two neighbouring spans, together and across their joint, do not turn.
-
-    :param a: the earlier one.
-    :param b: the later one.
-    :param is_pair: whether each is one point, where the three checks are one.
-    """
-    p_sum = a.p_sum + b.p_sum
-    away = (_dot(a.v_begin, p_sum) > 0) & (_dot(b.v_end, p_sum) > 0)
-    if is_pair:
-        return away
-    to_b = a.p_sum + b.p_begin
-    away &= (_dot(a.v_begin, to_b) > 0) & (_dot(b.v_begin, to_b) > 0)
-    from_a = b.p_sum + a.p_end
-    return away & (_dot(a.v_end, from_a) > 0) & (_dot(b.v_end, from_a) > 0)
+def _doubles(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array, np.float64)
 
 
-def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.einsum("cd,cd->c", a, b)
+_AT, _COUNT = ctypes.c_void_p, ctypes.c_int64
+_SIGNATURES = {
+    "make": (_AT, _COUNT, _COUNT, _COUNT, *[_AT] * 3),
+    "free": (None, _AT),
+    "begin": (None, *[_AT] * 6, ctypes.c_int),
+    "start": (None, _AT, _AT, ctypes.c_double),
+    "arrive": (ctypes.c_int, _AT, _AT, ctypes.c_int),
+    "finish": (ctypes.c_int, _AT, _AT),
+    "result": (None, *[_AT] * 8),
+}
+
+
+@functools.cache
+def _library() -> dict[str, Callable[..., Any]]:
+    return functions(_HEADER, "zhusuan_nuts_", _SIGNATURES)

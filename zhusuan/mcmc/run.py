@@ -14,12 +14,19 @@ from tqdm import tqdm
 
 from zhusuan import random
 from zhusuan.mcmc.base import Kernel
-from zhusuan.mcmc.draws import Draws, DrawsInMemory, DrawsOnDisk, Point
+from zhusuan.mcmc.draws import Draws, DrawsByMain, DrawsInMemory, DrawsOnDisk, Point
 from zhusuan.mcmc.hamiltonian import check_count
 from zhusuan.mcmc.model_targets import FunctionTarget, as_target
-from zhusuan.mcmc.run_state import RunState, check_fits, latents_of, on_host
+from zhusuan.mcmc.run_state import (
+    RunState,
+    check_fits,
+    check_same_target,
+    latents_of,
+    on_host,
+)
 from zhusuan.mcmc.starts import starting_position
 from zhusuan.mcmc.target import Target
+from zhusuan.mcmc.team import Team
 from zhusuan.mcmc.trace import Trace
 from zhusuan.mcmc.trace_files import TraceFiles, check_free
 
@@ -64,6 +71,15 @@ def run(
     The last line appends to what is there, and gives the very draws that one run of both would have
     given.
 
+    Under ``mpirun`` the chains are spread over the ranks: all call this function, with the same
+    arguments and all of the data, each evaluates the log-density of its chains, and every rank
+    returns the trace of all. The draws are those of one process with the same seed: bit for bit,
+    if what the model computes of a chain does not depend on how many there are beside it, and up
+    to float32's rounding where it does, as the order of the sums in a matrix product may. Rank 0
+    draws the bar and writes ``save_to``, which all ranks must be able to read; another number of
+    ranks may go on with it. Ranks without a chain are idle. An error or a Ctrl-C that reaches one
+    rank ends the run on all.
+
     :param kernel: such as :class:`~zhusuan.mcmc.NUTS` or :class:`~zhusuan.mcmc.HMC`.
     :param model: callable from a dict of observations to a BayesianNet; a function from a dict of
         Vars to a log-density of shape [n_chains], with ``init`` to tell the shapes; or a
@@ -87,10 +103,13 @@ def run(
     :param save_to: a folder for the draws: a new one; or that of the trace which ``init`` is, and
         which then goes on. The state is saved every five seconds, in the warm-up as well. The trace
         that is returned has all draws of the folder, and reads them from there.
+    :return: the draws, what happened in each transition, and where the run ended.
     :raises FileExistsError: if ``save_to`` has something else already.
     :raises TypeError: for an argument of the wrong kind.
     :raises ValueError: for a number out of range, a model that can't be sampled, or if no start
-        with a finite log-density is found; the message names the node.
+        with a finite log-density is found; the message names the node. Under ``mpirun`` also if
+        the ranks differ in their arguments, model or data.
+    :raises zhusuan.distributed.PeerError: if another rank has failed or ended.
     """
     if not isinstance(kernel, Kernel):
         raise TypeError(f"run: kernel must be a kernel, such as zs.mcmc.NUTS(), got {kernel!r}")
@@ -102,35 +121,54 @@ def run(
         raise TypeError(f"run: progress must be True, False or None, got {progress!r}")
     path = None if save_to is None else Path(save_to)
     goes_on = path is not None and isinstance(init, Trace) and _is_same(path, init.path)
-    if path is not None and not goes_on:
-        check_free(path)
     n_before = init.n_draws if isinstance(init, Trace) else 0
     init = init.state if isinstance(init, Trace) else init
     resumed = init if isinstance(init, RunState) else None
     begin = time.perf_counter()
-    with _stream(seed, resumed), contextlib.ExitStack() as stack:
-        target = _target(model, observed, init, chain_method)
+    team = Team()
+    with team.at_work(), _stream(seed, resumed), contextlib.ExitStack() as stack:
+        team.check_same(
+            kernel=_settings(kernel), n_chains=n_chains, n_warmup=n_warmup, n_draws=n_draws,
+            thin=thin, seed=seed, save_to=path, goes_on=resumed is not None,
+        )  # fmt: skip
+        if path is not None and not goes_on:
+            team.on_main(lambda: check_free(path))
+        init = team.start_of_main(init)
+        target = team.together(lambda: _target(model, observed, init, chain_method))
         stack.enter_context(target.fixed())
         kernel = kernel.bind(target)
         if resumed is not None:
-            check_fits(resumed, kernel)
+            team.together(lambda: check_fits(resumed, kernel))
+            check_same_target(team, target, on_host(resumed.kernel.position))
             state, n_warmup = resumed.kernel, resumed.n_warmup
         else:
-            position = starting_position(target, n_chains, init)
-            target.check_independent(position)
-            state = kernel.init(position, n_warmup)
+            with target.shared(team):
+                position = starting_position(target, n_chains, init)
+            check_same_target(team, target, position)
+            team.together(lambda: target.check_independent(position))
+            with target.shared(team):
+                state = kernel.init(position, n_warmup)
         n_chains = int(state.position.shape[0])
         draws: Draws
         if path is None:
             draws = DrawsInMemory(target, n_chains, n_draws)
         else:
-            files = stack.enter_context(_files(path, goes_on, n_before, target, n_chains))
-            draws = DrawsOnDisk(target, n_chains, files)
+            files = team.on_main(lambda: _files(path, goes_on, n_before, target, n_chains))
+            if files is not None:
+                stack.enter_context(files)
+            draws = _on_disk(team, path, files, target, n_chains)
         sampling = _Sampling(kernel, draws, thin, state, n_warmup, latents_of(target))
-        disable = None if progress is None else not progress
+        disable = (None if progress is None else not progress) if team.is_main else True
+        stack.enter_context(target.shared(team))
         with tqdm(total=n_warmup + n_draws * thin, unit="step", disable=disable) as bar:
             interrupted = sampling.run(n_draws, bar)
         return draws.trace(sampling.point, interrupted, time.perf_counter() - begin)
+
+
+def _settings(kernel: Kernel) -> tuple[Any, ...]:
+    plain = bool, int, float, str, tuple, type(None)
+    settings = {name: value for name, value in vars(kernel).items() if isinstance(value, plain)}
+    return type(kernel).__name__, settings
 
 
 def _target(model: Any, observed: Any, init: Any, chain_method: str) -> Target:
@@ -161,9 +199,16 @@ def _files(path: Path, goes_on: bool, n_before: int, target: Target, n_chains: i
     return files
 
 
+def _on_disk(
+    team: Team, path: Path, files: TraceFiles | None, target: Target, n_chains: int
+) -> Draws:
+    own = None if files is None else DrawsOnDisk(target, n_chains, files)
+    return own if own is not None and team.size == 1 else DrawsByMain(team, path, own)
+
+
 @contextlib.contextmanager
 def _stream(seed: int | None, resumed: RunState | None) -> Iterator[None]:
-    """Draw from the stream of the run; leave that in use as it was."""
+    """Draw from the stream of the run, the same on all ranks; leave that in use as it was."""
     if seed is not None:
         with random.stream(seed):
             yield
@@ -172,7 +217,9 @@ def _stream(seed: int | None, resumed: RunState | None) -> Iterator[None]:
             random.set_state(resumed.random)
             yield
     else:
-        with random.stream(random.spawn(1)[0]):
+        with random.common_stream():
+            sequence = random.spawn(1)[0]
+        with random.stream(sequence):
             yield
 
 

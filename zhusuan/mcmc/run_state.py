@@ -13,6 +13,7 @@ from zhusuan._tensor import Shape
 from zhusuan.mcmc.base import Kernel
 from zhusuan.mcmc.state_trees import decode, encode
 from zhusuan.mcmc.target import Target
+from zhusuan.mcmc.team import Team
 
 
 class RunState(NamedTuple):
@@ -74,6 +75,32 @@ def check_fits(state: RunState, kernel: Kernel) -> None:
             "state to continue from belongs to another model or other data. To begin there, give "
             "the values, init={name: values}"
         )
+
+
+def check_same_target(team: Team, target: Target, position: np.ndarray) -> None:
+    """Check that all ranks have the same log-density: the same model, weights and data.
+
+    :param team: the ranks.
+    :param target: of this rank.
+    :param position: where to compare, shape [n_chains, D].
+    :raises ValueError: on all ranks, if they differ.
+    """
+    if team.size == 1:
+        return
+    own = team.together(lambda: target.log_prob_and_grad(position)[0])
+    main = team.from_main(own)
+
+    def compare() -> None:
+        # Processors of another kind may differ in the last digits of float32.
+        if not np.allclose(own, main, rtol=1e-3, atol=1e-3, equal_nan=True):
+            i = int(np.argmax(np.abs(own - main)))
+            raise ValueError(
+                f"run: the log-density where chain {i} begins is {main[i]:g} on rank 0 and "
+                f"{own[i]:g} on rank {team.rank}: all ranks must have the same model, weights and "
+                "data, not each its own part of the data; the chains are shared among them"
+            )
+
+    team.together(compare)
 
 
 def on_host(position: Any) -> np.ndarray:

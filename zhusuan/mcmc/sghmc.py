@@ -16,9 +16,10 @@ class SGHMCStats(NamedTuple):
     """What :func:`zhusuan.mcmc.run` collects of SGHMC in ``trace.stats``.
 
     :param step_size: the learning rate of the step.
-    :param log_prob: log-density where the gradient was taken, as the minibatch estimates it.
-    :param divergent: whether that was not finite: the learning rate is too large.
-    :param mean_k: mean squared velocity, which approaches the learning rate.
+    :param log_prob: log-density in nats where the gradient was taken, as the minibatch estimates
+        it; shape [n_chains].
+    :param divergent: whether that was not finite: the learning rate is too large; shape [n_chains].
+    :param mean_k: mean squared velocity, which approaches the learning rate; shape [n_chains].
     """
 
     step_size: float

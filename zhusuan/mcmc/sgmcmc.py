@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from zhusuan.framework.latents import run_at, run_prior
 from zhusuan.mcmc.base import Kernel, finite_start
 from zhusuan.mcmc.hamiltonian import check_count, check_positive
 from zhusuan.mcmc.minibatches import MinibatchTarget
+from zhusuan.mcmc.team import Team
 
 LearningRate = Union[float, Callable[[int], float]]
 """A number, or a function of the step, which counts from 0."""
@@ -50,8 +52,9 @@ class SGMCMCStats(NamedTuple):
     """What :func:`zhusuan.mcmc.run` collects in ``trace.stats``.
 
     :param step_size: the learning rate of the step.
-    :param log_prob: log-density where the gradient was taken, as the minibatch estimates it.
-    :param divergent: whether that was not finite: the learning rate is too large.
+    :param log_prob: log-density in nats where the gradient was taken, as the minibatch estimates
+        it; shape [n_chains].
+    :param divergent: whether that was not finite: the learning rate is too large; shape [n_chains].
     """
 
     step_size: float
@@ -62,7 +65,7 @@ class SGMCMCStats(NamedTuple):
 class SGMCMCInfo(NamedTuple):
     """What a call of :meth:`SGMCMC.sample` with ``latent`` did, for each latent by name.
 
-    :param q: the new values.
+    :param q: the new values, of the shapes that came in.
     :param mean_k: mean squared velocity, which approaches the learning rate: of each chain; or of
         each number, where :class:`~zhusuan.mcmc.SGNHT` has a friction for each. Empty for a sampler
         that has no velocity.
@@ -78,9 +81,9 @@ class SGMCMC(Kernel):
     r"""Base of the samplers with stochastic gradients.
 
     They follow :math:`\nabla\log p` with noise and reject nothing, so a gradient that is right on
-    average, that of a minibatch, is enough. The price is a bias which vanishes with the learning
-    rate. Where the data are a minibatch, their likelihood must stand for that of all:
-    ``n_data=N`` of the observed node.
+    average, that of a minibatch, is enough (Welling and Teh 2011). The price is a bias which
+    vanishes with the learning rate. Where the data are a minibatch, their likelihood must stand for
+    that of all: ``n_data=N`` of the observed node.
 
     There are three ways to use one.
 
@@ -104,6 +107,8 @@ class SGMCMC(Kernel):
 
     :param learning_rate: positive; or a function of the step that returns such numbers. It may be
         set anew between calls of :meth:`sample`.
+    :raises TypeError: if ``learning_rate`` is no number and no function.
+    :raises ValueError: if it is not positive.
     """
 
     takes_minibatches = True
@@ -145,7 +150,9 @@ class SGMCMC(Kernel):
 
         :param position: real coordinates, shape [n_chains, D].
         :param n_warmup: of no effect, since nothing is adapted.
+        :return: the state, whose values are Vars of shape ``[n_chains, ...]``.
         :raises ValueError: if the log-density or its gradient is not finite there.
+        :raises TypeError: if a function of the learning rate returns no number.
         """
         position, _, _ = finite_start(self, position)
         parts = self.target.split(position.astype(np.float32))
@@ -156,6 +163,11 @@ class SGMCMC(Kernel):
         """Return the next state and what happened.
 
         :param state: what :meth:`init` or this method returned.
+        :return: the state after the step, and a named tuple such as
+            :class:`~zhusuan.mcmc.sgmcmc.SGMCMCStats`.
+        :raises TypeError: if a function of the learning rate, or of minibatches, returns something
+            else.
+        :raises ValueError: if the learning rate is not positive.
         """
         target = self.target
         if isinstance(target, MinibatchTarget):
@@ -168,7 +180,7 @@ class SGMCMC(Kernel):
             )
 
         rate = self._rate(state.t)
-        moved, total = self._moved(state, density, rate)
+        moved, total = self._moved(state, density, rate, target.team)
         sums: dict[str, list[Var]] = {}
         for name, extra in moved.extras.items():
             size = shape_of(moved.values[name])[1]
@@ -206,9 +218,9 @@ class SGMCMC(Kernel):
             first call begins with such a draw in any case. Or ``latent``, the third argument of
             ZhuSuan.
         :param step: how many steps to make.
-        :param latent: name -> array or Var, the current values.
-        :return: name -> Var, the new values; with ``latent`` a pair of these and an
-            :class:`~zhusuan.mcmc.SGMCMCInfo`.
+        :param latent: name -> array or Var, the current values; shape ``chain axes + data axes``.
+        :return: name -> Var, the new values, of the same shapes; with ``latent`` a pair of these
+            and an :class:`~zhusuan.mcmc.SGMCMCInfo`.
         :raises TypeError: for an argument of the wrong kind.
         :raises ValueError: if there is no latent, a name is read by no node and no code, or the log
             joint is not finite.
@@ -329,9 +341,10 @@ class SGMCMC(Kernel):
         return SGMCMCState(values, extras, 0)
 
     def _moved(
-        self, state: SGMCMCState, density: Density, rate: float
+        self, state: SGMCMCState, density: Density, rate: float, team: Team | None = None
     ) -> tuple[SGMCMCState, Var]:
         """Return the next state, and the log-density where the gradient was taken."""
+        evaluate = _value_and_grad if team is None else functools.partial(_value_and_grad_by, team)
         # What is made without gradients has none later, in the next step.
         with jt.enable_grad():
             places, extras = {}, {}
@@ -340,8 +353,7 @@ class SGMCMC(Kernel):
                 places[name] = place.detach()
             # They begin the graph of the gradient, which compiles anew for what is yet to compute.
             jt.sync(list(places.values()))
-            total = density(places)
-            gradients = dict(zip(places, jt.grad(total, list(places.values()))))
+            total, gradients = evaluate(density, places)
             values, kept = {}, {}
             for name, place in places.items():
                 q, extra = self._after(place, extras[name], gradients[name], rate)
@@ -373,6 +385,32 @@ class _Chains(NamedTuple):
     lead: Shape
     n: int
     state: SGMCMCState
+
+
+def _value_and_grad(density: Density, places: Mapping[str, Var]) -> tuple[Var, dict[str, Var]]:
+    total = density(places)
+    return total, dict(zip(places, jt.grad(total, list(places.values()))))
+
+
+def _value_and_grad_by(
+    team: Team, density: Density, places: Mapping[str, Var]
+) -> tuple[Var, dict[str, Var]]:
+    """Return the same, each rank having made its part of the chains."""
+    arrays = dict(zip(places, jt.fetch_sync(list(places.values()))))
+    position = np.concatenate(list(arrays.values()), 1)
+    ends = np.cumsum([array.shape[1] for array in arrays.values()]).tolist()
+
+    def fill(rows: slice, table: np.ndarray) -> None:
+        own = {name: _synced(array[rows]) for name, array in arrays.items()}
+        total, gradients = _value_and_grad(density, own)
+        fetched = jt.fetch_sync([total, *gradients.values()])
+        table[:, -1] = fetched[0]
+        np.concatenate(fetched[1:], 1, out=table[:, :-1])
+
+    shape = len(position), ends[-1] + 1
+    table, _ = team.evaluate(shape, str(position.dtype), position.sum(), fill)
+    gradients = np.split(table[:, :-1], ends[:-1], 1)
+    return _synced(table[:, -1]), {name: _synced(g) for name, g in zip(places, gradients)}
 
 
 def standard_normal_like(q: Var) -> Var:

@@ -18,10 +18,11 @@ class SGNHTStats(NamedTuple):
     """What :func:`zhusuan.mcmc.run` collects of SGNHT in ``trace.stats``.
 
     :param step_size: the learning rate of the step.
-    :param log_prob: log-density where the gradient was taken, as the minibatch estimates it.
-    :param divergent: whether that was not finite: the learning rate is too large.
-    :param mean_k: mean squared velocity, which approaches the learning rate.
-    :param alpha: mean friction.
+    :param log_prob: log-density in nats where the gradient was taken, as the minibatch estimates
+        it; shape [n_chains].
+    :param divergent: whether that was not finite: the learning rate is too large; shape [n_chains].
+    :param mean_k: mean squared velocity, which approaches the learning rate; shape [n_chains].
+    :param alpha: mean friction, shape [n_chains].
     """
 
     step_size: float

@@ -7,7 +7,7 @@ import copy
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jittor as jt
@@ -15,6 +15,9 @@ import numpy as np
 
 from zhusuan._tensor import Shape, Var, as_var, host_view, shape_of
 from zhusuan.framework.latents import Latent
+from zhusuan.mcmc.evaluator import Evaluator
+from zhusuan.mcmc.team import Team
+from zhusuan.runtime.native import address_of
 from zhusuan.runtime.replay import Replay
 
 # Numbers that are mapped to their support at once.
@@ -47,14 +50,15 @@ class Target(ABC):
 
     Each latent variable of bounded support is a function :math:`x = f(u)` of real coordinates,
     :func:`zhusuan.transforms.transform_to`, and the density of :math:`u` is
-    :math:`\log p(f(u)) + \log|\det f'(u)|`. All coordinates together are a vector of D numbers;
-    chains are a leading axis.
+    :math:`\log p(f(u)) + \log|\det f'(u)|` (Kucukelbir et al. 2017, sec. 2.3). All coordinates
+    together are a vector of D numbers; chains are a leading axis.
 
     :param latents: the latent variables.
     :param observed: name -> value of what is given.
     :param chain_method: ``'vectorized'``, all chains in one evaluation; or ``'sequential'``, one
         after the other and without the leading axis, for models that can't broadcast.
     :raises ValueError: for another method.
+    :raises TypeError: if ``observed`` is no dict.
     """
 
     changes = False
@@ -74,6 +78,8 @@ class Target(ABC):
         self._chain_method = chain_method
         self._observed = uploaded(observed)
         self._replays: dict[Shape, Replay] | None = None
+        self._evaluators: dict[int, Evaluator] = {}
+        self._team: Team | None = None
         self._columns: list[tuple[slice, Shape]] | None = None
 
     # -- what a target writes
@@ -92,10 +98,12 @@ class Target(ABC):
         The latents stay what they are; observations that are not named stay, too.
 
         :param observed: name -> value.
+        :return: a copy of this target.
+        :raises TypeError: if ``observed`` is no dict.
         """
         other = copy.copy(self)
         other._observed = {**self._observed, **uploaded(observed)}
-        other._replays = None
+        other._replays, other._evaluators = None, {}
         return other
 
     # -- the coordinates
@@ -114,6 +122,7 @@ class Target(ABC):
         """Return the coordinates of each latent variable, ``[...] + free_shape``.
 
         :param position: array or Var of shape [..., D].
+        :return: name -> coordinates of shape ``[...] + free_shape``.
         """
         lead = shape_of(position)[:-1]
         return {
@@ -125,6 +134,7 @@ class Target(ABC):
         """Return values on their support, name -> ``[...] + shape``, float32.
 
         :param position: real coordinates, shape [..., D].
+        :return: name -> values of shape ``[...] + shape``.
         """
         lead = position.shape[:-1]
         rows = position.reshape([-1, self.dim])
@@ -148,6 +158,7 @@ class Target(ABC):
         :param values: name -> array of the latent's shape, for all chains, or
             ``[n_chains] + shape``.
         :param n_chains: number of chains.
+        :return: float64, shape [n_chains, D].
         :raises ValueError: for an unknown name, another shape, or a value outside of the support
             or on its boundary.
         """
@@ -172,6 +183,7 @@ class Target(ABC):
 
         :param free: name -> Var of real coordinates, ``[n_chains] + free_shape``; see
             :meth:`split`.
+        :return: Var of shape [n_chains], in nats.
         :raises ValueError: if the log-density of the model has another shape.
         """
         n_chains = int(next(iter(free.values())).shape[0])
@@ -219,20 +231,32 @@ class Target(ABC):
         the model never sees them.
 
         :param position: shape [n_chains, D].
+        :return: log-densities in nats, shape [n_chains], and gradients, shape [n_chains, D].
         """
+        if self._team is None and len(position) in self._evaluators:
+            position = np.ascontiguousarray(position, np.float64)
+            log_prob, gradient = np.empty(len(position)), np.empty(position.shape)
+            arrays = map(address_of, (position, log_prob, gradient))
+            if self._evaluators[len(position)](*arrays):
+                return log_prob, gradient
+        return self._by_numpy(position)
+
+    def _by_numpy(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         n_chains = len(position)
         with np.errstate(over="ignore", invalid="ignore"):
             narrow = position.astype(np.float32)
             # A sum that is finite has finite terms, and is found in half the time.
-            is_finite = math.isfinite(np.add.reduce(narrow, None))
+            total = np.add.reduce(narrow, None)
         escaped = None
-        if not is_finite and not np.isfinite(narrow).all():
+        if not math.isfinite(total) and not np.isfinite(narrow).all():
             escaped = ~np.isfinite(narrow).all(1)
             narrow = np.where(escaped[:, None], np.float32(0.0), narrow)
         places = self._places()
-        log_prob, *parts = self._evaluated(
-            [narrow[:, columns].reshape(n_chains, *shape) for columns, shape in places]
-        )
+        arrays = [narrow[:, columns].reshape(n_chains, *shape) for columns, shape in places]
+        if self._team is None:
+            log_prob, *parts = self._evaluated(arrays)
+        else:
+            log_prob, *parts = self._evaluated_by_all(self._team, arrays, total)
         gradient = np.empty(position.shape)
         for (columns, _), part in zip(places, parts):
             gradient[:, columns] = part.reshape(n_chains, -1)
@@ -240,6 +264,28 @@ class Target(ABC):
         if escaped is not None:
             log_prob[escaped], gradient[escaped] = -np.inf, np.nan
         return log_prob, gradient
+
+    def evaluation(
+        self, position: np.ndarray, log_prob: np.ndarray, gradient: np.ndarray
+    ) -> Callable[[], None]:
+        """Return a function that evaluates what is in one array, and writes to two others.
+
+        For loops of many evaluations, to which :meth:`log_prob_and_grad` adds 5 us each.
+
+        :param position: coordinates, contiguous float64 of shape [n_chains, D].
+        :param log_prob: where log-densities go, in nats, float64 of shape [n_chains].
+        :param gradient: where gradients go, contiguous float64 of shape [n_chains, D].
+        :return: the function; it uses the arrays as long as it lives.
+        """
+        n_chains = len(position)
+        at = tuple(map(address_of, (position, log_prob, gradient)))
+
+        def evaluate() -> None:
+            evaluator = self._evaluators.get(n_chains) if self._team is None else None
+            if evaluator is None or not evaluator(*at):
+                log_prob[:], gradient[:] = self.log_prob_and_grad(position)
+
+        return evaluate
 
     def _places(self) -> list[tuple[slice, Shape]]:
         """Return the columns and the shape of the coordinates of each latent."""
@@ -257,7 +303,26 @@ class Target(ABC):
         shape = parts[-1].shape  # whatever the number of chains is, it is in all shapes
         if shape not in self._replays:
             self._replays[shape] = Replay(self._value_and_grad, copies=False)
-        return self._replays[shape](*parts)
+        replay, n_chains = self._replays[shape], len(parts[0])
+        if n_chains not in self._evaluators and Evaluator.suits(replay):
+            columns = [c for c, _ in self._places()]
+            self._evaluators[n_chains] = Evaluator(replay, columns, n_chains, self.dim)
+        return replay(*parts)
+
+    def _evaluated_by_all(
+        self, team: Team, arrays: Sequence[np.ndarray], total: float
+    ) -> Sequence[np.ndarray]:
+        """Return what :meth:`_evaluated` does; each rank evaluates its rows."""
+        places = self._places()
+
+        def fill(rows: slice, table: np.ndarray) -> None:
+            log_prob, *parts = self._evaluated([array[rows] for array in arrays])
+            table[:, 0] = log_prob
+            for (columns, _), part in zip(places, parts):
+                table[:, 1 + columns.start : 1 + columns.stop] = part.reshape(len(table), -1)
+
+        table, _ = team.evaluate((len(arrays[0]), 1 + self.dim), "float32", total, fill)
+        return [table[:, 0], *(table[:, 1 + c.start : 1 + c.stop] for c, _ in places)]
 
     def _value_and_grad(self, leaves: Sequence[Var]) -> list[Var]:
         # Each latent is a leaf of its own: cutting up one Var, and the gradients of that, would be
@@ -274,13 +339,41 @@ class Target(ABC):
         Gradients are then taken by ``zhusuan.runtime.replay.Replay``, many times as fast
         for a small model.
         """
-        before = self._replays
-        if before is None and not self.changes:
-            self._replays = {}
+        before = self._replays, self._evaluators
+        if self._replays is None and not self.changes:
+            self._replays, self._evaluators = {}, {}
         try:
             yield
         finally:
-            self._replays = before
+            self._replays, self._evaluators = before
+
+    @property
+    def team(self) -> Team | None:
+        """The ranks that evaluate this target together; None if there is this process only."""
+        return self._team
+
+    @contextlib.contextmanager
+    def shared(self, team: Team) -> Iterator[None]:
+        """Let the ranks evaluate the log-density together, each its part of the chains.
+
+        All of them must ask for the same, at the same time.
+
+        :param team: the ranks.
+        """
+        before, self._team = self._team, (team if team.size > 1 else None)
+        try:
+            yield
+        finally:
+            self._team = before
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let this process evaluate the log-density alone, in the midst of :meth:`shared`."""
+        before, self._team = self._team, None
+        try:
+            yield
+        finally:
+            self._team = before
 
     # -- checks
 

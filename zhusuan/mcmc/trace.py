@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from zhusuan.diagnostics import Summary, plots, summary, to_arviz
+from zhusuan.mcmc import display
 from zhusuan.mcmc.run_state import RunState
 from zhusuan.mcmc.trace_files import Ending, TraceFiles, read
 
@@ -26,7 +27,7 @@ class Trace:
     :ivar state: where the run ended.
     :ivar n_warmup: steps of the warm-up that were made in this run.
     :ivar interrupted: whether Ctrl-C ended the run.
-    :ivar seconds: how long the run took.
+    :ivar seconds: how long the run took, in seconds.
     :ivar path: the folder that the arrays are read from as they are used; None if they are in
         memory.
     """
@@ -53,6 +54,8 @@ class Trace:
         """Return the draws of all chains one after the other, name -> ``[n] + shape``.
 
         It is what :func:`zhusuan.predict` takes as ``posterior``.
+
+        :return: name -> array of shape ``[n_chains * n_draws] + shape``.
         """
         return {name: draws.reshape(-1, *draws.shape[2:]) for name, draws in self.samples.items()}
 
@@ -61,6 +64,7 @@ class Trace:
 
         :param names: of the latents that are shown, by default all; see
             :func:`zhusuan.diagnostics.summary`.
+        :return: the table.
         """
         return summary(self.samples, self.stats, names)
 
@@ -68,6 +72,7 @@ class Trace:
         """Return the draws as ArviZ's own object; see :func:`zhusuan.diagnostics.to_arviz`.
 
         :param groups: more groups, such as ``observed_data={"y": y}``.
+        :return: ``InferenceData``, or with ArviZ 1.x a ``DataTree``.
         :raises RuntimeError: if ArviZ is not installed.
         """
         return to_arviz(self.samples, self.stats, **groups)
@@ -127,6 +132,9 @@ class Trace:
             f"{self.seconds:.1f} s{ended}>"
         )
 
+    def _repr_html_(self) -> str:
+        return display.trace_html(self)
+
 
 def load_trace(path: str | os.PathLike[str], check: bool = True) -> Trace:
     """Return the trace in a folder that :func:`~zhusuan.mcmc.run` or :meth:`Trace.save` wrote.
@@ -138,6 +146,7 @@ def load_trace(path: str | os.PathLike[str], check: bool = True) -> Trace:
 
     :param path: the folder.
     :param check: whether to read all draws once and compare their checksums.
+    :return: the trace, with its arrays on disk.
     :raises FileNotFoundError: if there is no trace.
     :raises ValueError: if it is damaged.
     """

@@ -44,7 +44,7 @@ class FusedStep(jt.optim.Optimizer):
 
         Other than Jittor's own, this computes the loss, the gradients and the parameters at once.
 
-        :param loss: a float Var; its entries are summed.
+        :param loss: a float Var of any shape; its entries are summed.
         :param retain_graph: whether the graph of ``loss`` is needed again.
         :raises MemoryError: if there is no memory for a parameter whose old value is held.
         """

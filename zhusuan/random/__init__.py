@@ -15,6 +15,9 @@ state alone and not on the machine.
 ``jt.set_global_seed(s)`` reproduces everything, draws of this library included; so does
 :func:`set_seed`, which also keeps Jittor's own streams (weight initialisation) apart for
 neighbouring seeds.
+
+Under ``mpirun`` each rank has a stream of its own, and :func:`common_stream` gives all of them the
+one that a single process would have.
 """
 
 from zhusuan.random.continuous import (
@@ -40,13 +43,22 @@ from zhusuan.random.discrete import (
     permutation,
     poisson,
 )
-from zhusuan.random.source import State, get_state, set_seed, set_state, spawn, stream
+from zhusuan.random.source import (
+    State,
+    common_stream,
+    get_state,
+    set_seed,
+    set_state,
+    spawn,
+    stream,
+)
 
 __all__ = [
     "State",
     "beta_logit",
     "binomial",
     "categorical",
+    "common_stream",
     "geometric",
     "get_state",
     "integers",

@@ -25,8 +25,12 @@ _SMALLEST_UNIFORM = 2.0**-54
 def standard_normal(shape: Sequence[int], dtype: str = "float32") -> Var:
     """Draw from N(0, 1); on CUDA by the device's generator.
 
+    On the CPU, NumPy's ziggurat (Marsaglia and Tsang 2000), and for many float32 draws Philox
+    (Salmon et al. 2011) with Box-Muller.
+
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'`` or ``'float64'``.
+    :return: Var of shape ``shape``.
     """
     if on_device():
         return jt.ops.random(tuple(shape), dtype, "normal")
@@ -39,9 +43,13 @@ def standard_normal(shape: Sequence[int], dtype: str = "float32") -> Var:
 def uniform(shape: Sequence[int], dtype: str = "float32") -> Var:
     r"""Draw from the uniform distribution on [0, 1); on CUDA by the device's generator.
 
+    On the CPU, NumPy's generator (O'Neill 2014), and for many float32 draws Philox (Salmon et al.
+    2011).
+
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'`` (multiples of :math:`2^{-24}`) or ``'float64'``
         (:math:`2^{-53}`).
+    :return: Var of shape ``shape``.
     """
     if on_device():
         drawn = jt.ops.random(tuple(shape), dtype, "uniform")
@@ -55,12 +63,14 @@ def uniform(shape: Sequence[int], dtype: str = "float32") -> Var:
 def open_uniform(shape: Sequence[int], dtype: str = "float32") -> Var:
     r"""Draw from the uniform distribution on (0, 1): never 0 and never 1, so logs are finite.
 
-    A float64 uniform, a multiple of :math:`2^{-53}` with :math:`2^{-54}` in place of 0, rounded
-    to ``dtype``, with the largest number below 1 in place of 1. So float32 draws have their full
-    24 bits also close to 0. On CUDA by the device's generator.
+    A float64 uniform, a multiple of :math:`2^{-53}` with :math:`2^{-54}` in place of 0, rounded to
+    ``dtype``, with the largest number below 1 in place of 1. So float32 draws have their full 24
+    bits also close to 0. On CUDA by the device's generator. Source: NumPy's float64 uniforms.
 
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'`` or ``'float64'``.
+    :return: Var of shape ``shape``.
+    :raises ValueError: for another ``dtype``.
     """
     check_dtype("open_uniform", dtype)
     kind = np.dtype(dtype).type
@@ -89,6 +99,8 @@ def standard_exponential(shape: Sequence[int], dtype: str = "float32") -> Var:
 
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'`` or ``'float64'``.
+    :return: Var of shape ``shape``.
+    :raises ValueError: for another ``dtype``.
     """
     check_dtype("standard_exponential", dtype)
     if on_device():
@@ -99,10 +111,12 @@ def standard_exponential(shape: Sequence[int], dtype: str = "float32") -> Var:
 def standard_gumbel(shape: Sequence[int], dtype: str = "float32") -> Var:
     r"""Draw from the standard Gumbel distribution: :math:`-\log E`, E exponential.
 
-    On CUDA by the device's generator.
+    Johnson, Kotz and Balakrishnan 1995, vol. 2, ch. 22. On CUDA by the device's generator.
 
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'`` or ``'float64'``.
+    :return: Var of shape ``shape``.
+    :raises ValueError: for another ``dtype``.
     """
     check_dtype("standard_gumbel", dtype)
     if on_device():
@@ -118,10 +132,12 @@ def standard_gumbel(shape: Sequence[int], dtype: str = "float32") -> Var:
 def standard_logistic(shape: Sequence[int], dtype: str = "float32") -> Var:
     r"""Draw from the standard logistic distribution: :math:`\log(E_1 / E_2)`, both exponential.
 
-    On CUDA by the device's generator.
+    Johnson, Kotz and Balakrishnan 1995, vol. 2, ch. 23. On CUDA by the device's generator.
 
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'`` or ``'float64'``.
+    :return: Var of shape ``shape``.
+    :raises ValueError: for another ``dtype``.
     """
     check_dtype("standard_logistic", dtype)
     if on_device():
@@ -140,10 +156,12 @@ def standard_logistic(shape: Sequence[int], dtype: str = "float32") -> Var:
 def standard_laplace(shape: Sequence[int], dtype: str = "float32") -> Var:
     r"""Draw from the standard Laplace distribution: :math:`E_1 - E_2`, both exponential.
 
-    On CUDA by the device's generator.
+    Johnson, Kotz and Balakrishnan 1995, vol. 2, ch. 24. On CUDA by the device's generator.
 
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'`` or ``'float64'``.
+    :return: Var of shape ``shape``.
+    :raises ValueError: for another ``dtype``.
     """
     check_dtype("standard_laplace", dtype)
     if on_device():
@@ -160,12 +178,14 @@ def standard_laplace(shape: Sequence[int], dtype: str = "float32") -> Var:
 def standard_cauchy(shape: Sequence[int], dtype: str = "float32") -> Var:
     r"""Draw from the standard Cauchy distribution; no draw exceeds :math:`10^{16}`.
 
-    :math:`\pm\tan(\pi v / 4)` or its reciprocal with equal chances, v uniform on (0, 1): x and
-    1 / x follow the same distribution, and each tail is as accurate as the middle. On CUDA drawn
-    on the host and uploaded.
+    :math:`\pm\tan(\pi v / 4)` or its reciprocal with equal chances, v uniform on (0, 1): x and 1 /
+    x follow the same distribution (Johnson, Kotz and Balakrishnan 1994, vol. 1, ch. 16), and each
+    tail is as accurate as the middle. On CUDA drawn on the host and uploaded.
 
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'`` or ``'float64'``.
+    :return: Var of shape ``shape``.
+    :raises ValueError: for another ``dtype``.
     """
     check_dtype("standard_cauchy", dtype)
 
@@ -198,6 +218,7 @@ def standard_gamma(alpha: Any, shape: Sequence[int], dtype: str = "float32") -> 
     :param alpha: shape parameter, positive; broadcasts to ``shape``.
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'`` or ``'float64'``.
+    :return: Var of shape ``shape``.
     :raises ValueError: if ``alpha`` is not positive or does not broadcast.
     """
     check_dtype("standard_gamma", dtype)
@@ -241,6 +262,7 @@ def log_standard_gamma(alpha: Any, shape: Sequence[int], dtype: str = "float32")
     :param alpha: shape parameter, positive; broadcasts to ``shape``.
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'`` or ``'float64'``.
+    :return: Var of shape ``shape``.
     :raises ValueError: if ``alpha`` is not positive or does not broadcast.
     """
     name = "log_standard_gamma"
@@ -257,13 +279,15 @@ def log_standard_gamma(alpha: Any, shape: Sequence[int], dtype: str = "float32")
 def beta_logit(a: Any, b: Any, shape: Sequence[int], dtype: str = "float32") -> Var:
     r"""Draw the logit :math:`\log x - \log(1 - x)` of a Beta variable x.
 
-    The difference of two log-Gamma draws, so it is right also where x rounds to 0 or 1. Always
-    finite. On CUDA drawn on the host and uploaded.
+    The difference of two log-Gamma draws (Johnson, Kotz and Balakrishnan 1995, vol. 2, ch. 25), so
+    it is right also where x rounds to 0 or 1. Always finite. On CUDA drawn on the host and
+    uploaded.
 
     :param a: weight of x, positive; broadcasts to ``shape``.
     :param b: weight of 1 - x, positive; broadcasts to ``shape``.
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'`` or ``'float64'``.
+    :return: Var of shape ``shape``.
     :raises ValueError: if ``a`` or ``b`` is not positive or does not broadcast.
     """
     name = "beta_logit"
@@ -283,10 +307,11 @@ def von_mises(mu: Any, kappa: Any, shape: Sequence[int], dtype: str = "float32")
 
     NumPy's sampler; on CUDA drawn on the host and uploaded.
 
-    :param mu: mode, finite; broadcasts to ``shape``.
+    :param mu: mode in radians, finite; broadcasts to ``shape``.
     :param kappa: concentration, not negative; broadcasts to ``shape``.
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'`` or ``'float64'``.
+    :return: Var of shape ``shape``, in radians.
     :raises ValueError: if a parameter is outside its domain or does not broadcast.
     """
     name = "von_mises"

@@ -56,6 +56,7 @@ def poisson(rate: Any, shape: Sequence[int], dtype: str = "float32") -> Var:
     :param rate: mean count, not negative; broadcasts to ``shape``.
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'``, ``'float64'``, ``'int32'`` or ``'int64'``.
+    :return: Var of shape ``shape``, whole numbers.
     :raises ValueError: if ``rate`` is invalid or does not broadcast, or a draw overflows int32.
     """
     check_dtype("poisson", dtype, COUNT_DTYPES)
@@ -88,6 +89,7 @@ def binomial(n: Any, p: Any, shape: Sequence[int], dtype: str = "float32") -> Va
     :param p: probability of success, in [0, 1]; broadcasts to ``shape``.
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'``, ``'float64'``, ``'int32'`` or ``'int64'``.
+    :return: Var of shape ``shape``, whole numbers.
     :raises ValueError: if a parameter is invalid or does not broadcast, or a draw overflows int32.
     """
     check_dtype("binomial", dtype, COUNT_DTYPES)
@@ -106,11 +108,12 @@ def binomial(n: Any, p: Any, shape: Sequence[int], dtype: str = "float32") -> Va
 def geometric(p: Any, shape: Sequence[int], dtype: str = "float32") -> Var:
     """Draw the number of trials up to and with the first success: 1, 2, ...
 
-    On CUDA drawn on the host and uploaded.
+    Source: NumPy's sampler; on CUDA drawn on the host and uploaded.
 
     :param p: probability of success, in (0, 1]; broadcasts to ``shape``.
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'``, ``'float64'``, ``'int32'`` or ``'int64'``.
+    :return: Var of shape ``shape``, whole numbers.
     :raises ValueError: if ``p`` is invalid or does not broadcast, or a draw overflows int32.
     """
     check_dtype("geometric", dtype, COUNT_DTYPES)
@@ -128,13 +131,15 @@ def geometric(p: Any, shape: Sequence[int], dtype: str = "float32") -> Var:
 def multinomial(n: Any, p: Any, shape: Sequence[int], dtype: str = "float32") -> Var:
     """Draw how often each category comes up in ``n`` trials.
 
-    On CUDA drawn on the host and uploaded.
+    Source: NumPy's sampler, one binomial draw after the other. On CUDA drawn on the host and
+    uploaded.
 
     :param n: number of trials, whole and not negative; broadcasts to ``shape[:-1]``.
     :param p: weights of the categories along the last dim, not negative and not all 0; they are
         normalised here, in float64. Broadcasts to ``shape``.
     :param shape: shape of the result; its last dim is the number of categories.
     :param dtype: ``'float32'``, ``'float64'``, ``'int32'`` or ``'int64'``.
+    :return: Var of shape ``shape``, whole numbers that sum to ``n`` along the last dim.
     :raises ValueError: if a parameter is invalid or does not broadcast, or a draw overflows int32.
     """
     check_dtype("multinomial", dtype, COUNT_DTYPES)
@@ -162,6 +167,7 @@ def integers(high: Any, shape: Sequence[int], dtype: str = "int32") -> Var:
     :param high: whole and positive; broadcasts to ``shape``.
     :param shape: shape of the result, at least one dim.
     :param dtype: ``'float32'``, ``'float64'``, ``'int32'`` or ``'int64'``.
+    :return: Var of shape ``shape``, whole numbers.
     :raises ValueError: if ``high`` is invalid or does not broadcast, or a draw overflows int32.
     """
     check_dtype("integers", dtype, COUNT_DTYPES)
@@ -180,7 +186,7 @@ def integers(high: Any, shape: Sequence[int], dtype: str = "int32") -> Var:
 def permutation(n: int, size: int | None = None, dtype: str = "int32") -> Var:
     """Draw ``size`` different indices below ``n`` in random order; by default all of them.
 
-    On CUDA drawn on the host and uploaded.
+    Source: NumPy's sampler; on CUDA drawn on the host and uploaded.
 
     :param n: number of indices to draw from.
     :param size: how many, at most ``n``.
@@ -206,6 +212,8 @@ def categorical(logits: Any, lead_shape: Sequence[int] = (), dtype: str = "int32
     :param lead_shape: dims put in front: independent draws for the same logits.
     :param dtype: dtype of the indices.
     :return: shape ``lead_shape + logits.shape[:-1]``, or [1] where that is ``()``.
+    :raises ValueError: for another ``dtype``.
+    :raises TypeError: if ``logits`` is not numeric.
     """
     check_dtype("categorical", dtype, COUNT_DTYPES)
     logits = as_var(logits, what="logits")

@@ -9,6 +9,7 @@ One file per concern:
 :mod:`.startup`         the order of things: inspect, prepare, import Jittor
 :mod:`.cache`           where Jittor keeps its compiled files, and whether they exist
 :mod:`.cuda`            an nvcc that has no CUDA runtime must not stop the import
+:mod:`.mpi`             MPI only for processes that ``mpirun`` has started
 :mod:`.device`          :func:`use_cuda`
 :mod:`.onednn`          oneDNN without a network
 :mod:`.site`            whether Jittor's own site answers
@@ -19,6 +20,7 @@ One file per concern:
 :mod:`.kernel_polling`  Jittor notices at once that kernels are compiled
 :mod:`.quiet`           Jittor's log lines
 :mod:`.interrupts`      Ctrl-C stays Python's
+:mod:`.notebooks`       errors in IPython do not come back in the next cell
 :mod:`.progress`        what the user sees while Jittor's core is built
 :mod:`.warm`            kernels of the examples, compiled ahead of time
 :mod:`.locks`           a lock between processes

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jittor as jt
+import numpy as np
 
 
 def functions(
@@ -34,3 +35,11 @@ def functions(
         name: ctypes.PYFUNCTYPE(*signature)(int(address))
         for (name, signature), address in zip(signatures.items(), addresses)
     }
+
+
+def address_of(array: np.ndarray) -> int:
+    """Return where the numbers of an array are in memory.
+
+    :param array: contiguous; whoever uses the address keeps the array.
+    """
+    return int(array.__array_interface__["data"][0])

@@ -46,7 +46,7 @@ def quiet_import(
     env["log_silent"] = env[MARK] = "1"
     try:
         utils = load("jittor_utils")
-        with _quiet_log(utils.LOG):
+        with _quiet_log(utils.LOG), _quiet_notebook(utils):
             yield utils
         load("jittor").flags.log_silent = 0  # the C++ side read the environment and kept it
     except Exception:
@@ -75,6 +75,27 @@ def _quiet_log(log: Any) -> Iterator[None]:
     finally:
         del log.f
         log.log_silent = 0
+
+
+@contextmanager
+def _quiet_notebook(utils: Any) -> Iterator[None]:
+    """Under Jupyter, join Jittor's output to that of the notebook after the block.
+
+    Jittor does so as it loads the first part of its core, for which it sets ``log_sync``; the core
+    reports this before it has read that it is to be silent. (``log_sync`` is on anyway.)
+
+    :param utils: the module ``jittor_utils``.
+    """
+    if not getattr(utils, "is_in_ipynb", False) or utils.cc is not None:
+        yield
+        return
+    utils.is_in_ipynb = False
+    try:
+        yield
+    finally:
+        utils.is_in_ipynb = True
+    if utils.cc is not None:
+        utils.cc.ostream_redirect(True, True)
 
 
 def _fail(*message: Any) -> NoReturn:

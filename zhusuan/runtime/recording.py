@@ -54,6 +54,11 @@ class Program:
                 _memory(self._library.output(handle, i), var) for i, var in enumerate(outputs)
             ]
 
+    @property
+    def entry(self) -> tuple[int, int]:
+        """The address of the C function that :meth:`run` calls, and of its argument."""
+        return ctypes.cast(self._library.run, ctypes.c_void_p).value or 0, self._handle
+
     def run(self) -> None:
         """Compute the outputs from what is in the memory of the inputs."""
         self._library.run(self._handle)

@@ -51,6 +51,22 @@ class Replay:
         """Whether the kernels are run without a graph by now."""
         return self._program is not None
 
+    @property
+    def program(self) -> Program | None:
+        """The kernels that are run; None if the function itself is called."""
+        return self._program
+
+    def skips_check(self) -> bool:
+        """Count a call by whoever runs :attr:`program` himself; return whether he may.
+
+        If not, nothing is counted, and the replay is to be called, since it is time to compare it
+        with the function.
+        """
+        if self._program is None or self._n_calls + 1 >= self._check_at:
+            return False
+        self._n_calls += 1
+        return True
+
     def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
         """Return the outputs.
 

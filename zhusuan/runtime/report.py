@@ -29,7 +29,7 @@ class Report:
     :param cuda: whether Jittor can use a GPU.
     :param cuda_reason: why it can or cannot.
     :param notes: other things done or found, one sentence each.
-    :param build_seconds: how long Jittor's core took to build, None if it was there already.
+    :param build_seconds: seconds that Jittor's core took to build, None if it was there already.
     :param kernels: how kernels are compiled in this process.
     """
 

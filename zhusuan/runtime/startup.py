@@ -14,7 +14,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
-from zhusuan.runtime import site
+from zhusuan.runtime import notebooks, site
 from zhusuan.runtime.cache import (
     core_is_built,
     count_objects,
@@ -24,9 +24,10 @@ from zhusuan.runtime.cache import (
 from zhusuan.runtime.cuda import CudaPlan, driver_loads, plan_cuda
 from zhusuan.runtime.forks import keep_forks_from_hanging
 from zhusuan.runtime.gradients import repair_gradients
-from zhusuan.runtime.interrupts import keep_interrupt_handler
+from zhusuan.runtime.interrupts import keep_interrupt_handler, outlive_stopped_children
 from zhusuan.runtime.kernels import set_up_kernels
 from zhusuan.runtime.loading import repair_loading
+from zhusuan.runtime.mpi import check_mpi, plan_mpi
 from zhusuan.runtime.onednn import ARCHIVES, OneDnnPlan, prepare_onednn
 from zhusuan.runtime.prerequisites import (
     PythonPaths,
@@ -47,7 +48,8 @@ def start() -> Report:
 
     :return: what was found and changed.
     :raises ImportError: if the installed numpy is too new for Jittor.
-    :raises RuntimeError: if there is no C++ compiler or there are no Python headers.
+    :raises RuntimeError: if there is no C++ compiler or there are no Python headers, or under
+        ``mpirun`` no ``mpicc``.
     """
     if "jittor" in sys.modules:
         return Report(
@@ -60,9 +62,15 @@ def start() -> Report:
     keep_forks_from_hanging()
     prepared = _prepare(os.environ)
     seconds = _import_jittor(os.environ, with_cuda=prepared.cuda)
+    outlive_stopped_children()
+    if any(change.variable == "use_mpi" for change in prepared.changes):
+        del os.environ["use_mpi"]  # this process may start mpirun
     kernels = set_up_kernels(sys.modules["jittor"], os.environ)
     repair_gradients(sys.modules["jittor"])
     repair_loading(sys.modules["jittor"])
+    shell = notebooks.find_shell()
+    if shell is not None:
+        notebooks.attach(shell)
     has_cuda = bool(sys.modules["jittor"].has_cuda)
     reason = prepared.cuda_reason
     if prepared.cuda and not has_cuda:
@@ -80,6 +88,8 @@ def _prepare(env: MutableMapping[str, str]) -> Report:
             changes.append(change)
 
     apply(plan_cache_name(env))
+    check_mpi(env)
+    apply(plan_mpi(env))
     cuda = CudaPlan(None, False, f"zhusuan does not look for CUDA on {platform.system()}")
     notes: tuple[str, ...] = ()
     if platform.system() == "Linux":

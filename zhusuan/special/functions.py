@@ -48,6 +48,8 @@ def lgamma(x: Any) -> Var:
     r"""Return :math:`\log|\Gamma(x)|` (DLMF 5.2.1); infinite at 0, -1, -2, ...
 
     :param x: number, array or Var of any shape.
+    :return: Var of the shape of ``x``.
+    :raises TypeError: if it is no number, array or Var.
     """
     return _call(_lgamma, x)
 
@@ -56,6 +58,8 @@ def digamma(x: Any) -> Var:
     r"""Return :math:`\psi(x) = \Gamma'(x) / \Gamma(x)` (DLMF 5.2.2).
 
     :param x: number, array or Var of any shape.
+    :return: Var of the shape of ``x``.
+    :raises TypeError: if it is no number, array or Var.
     """
     return _call(_digamma, x)
 
@@ -64,7 +68,10 @@ def polygamma(n: Any, x: Any) -> Var:
     r"""Return the n-th derivative of :func:`digamma` (DLMF 5.15.1).
 
     :param n: order, a whole number >= 1; no gradient.
-    :param x: positive.
+    :param x: positive; broadcasts with ``n``.
+    :return: Var of the broadcast shape.
+    :raises TypeError: if one of them is no number, array or Var.
+    :raises ValueError: if their shapes do not broadcast.
     """
     return _call(_polygamma, n, x)
 
@@ -74,8 +81,11 @@ def betaln(a: Any, b: Any) -> Var:
 
     DLMF 5.12.1.
 
-    :param a: positive.
+    :param a: positive; number, array or Var of any shape.
     :param b: positive; broadcasts with ``a``.
+    :return: Var of the broadcast shape.
+    :raises TypeError: if one of them is no number, array or Var.
+    :raises ValueError: if their shapes do not broadcast.
     """
     return _call(_betaln, a, b)
 
@@ -83,8 +93,11 @@ def betaln(a: Any, b: Any) -> Var:
 def log_binomial(n: Any, k: Any) -> Var:
     r"""Return the logarithm of the binomial coefficient :math:`\binom{n}{k}` (DLMF 1.2.6).
 
-    :param n: upper index, real and >= k.
+    :param n: upper index, real and >= k; number, array or Var of any shape.
     :param k: lower index, >= 0; broadcasts with ``n``.
+    :return: Var of the broadcast shape.
+    :raises TypeError: if one of them is no number, array or Var.
+    :raises ValueError: if their shapes do not broadcast.
     """
     return _call(_log_binomial, n, k)
 
@@ -92,8 +105,11 @@ def log_binomial(n: Any, k: Any) -> Var:
 def igamma(a: Any, x: Any) -> Var:
     r"""Return the regularised lower incomplete gamma function :math:`P(a, x)` (DLMF 8.2.4).
 
-    :param a: positive.
+    :param a: positive; number, array or Var of any shape.
     :param x: >= 0; broadcasts with ``a``.
+    :return: Var of the broadcast shape.
+    :raises TypeError: if one of them is no number, array or Var.
+    :raises ValueError: if their shapes do not broadcast.
     """
     return _call(_igamma, a, x)
 
@@ -103,8 +119,11 @@ def igammac(a: Any, x: Any) -> Var:
 
     DLMF 8.2.4; without the cancellation of the difference.
 
-    :param a: positive.
+    :param a: positive; number, array or Var of any shape.
     :param x: >= 0; broadcasts with ``a``.
+    :return: Var of the broadcast shape.
+    :raises TypeError: if one of them is no number, array or Var.
+    :raises ValueError: if their shapes do not broadcast.
     """
     return _call(_igammac, a, x)
 
@@ -112,8 +131,13 @@ def igammac(a: Any, x: Any) -> Var:
 def igammainv(a: Any, p: Any) -> Var:
     r"""Return the x for which :math:`P(a, x) = p`.
 
-    :param a: positive.
+    DLMF 8.2.4, solved for x.
+
+    :param a: positive; number, array or Var of any shape.
     :param p: in [0, 1]; broadcasts with ``a``.
+    :return: Var of the broadcast shape.
+    :raises TypeError: if one of them is no number, array or Var.
+    :raises ValueError: if their shapes do not broadcast.
     """
     return _call(_igammainv, a, p)
 
@@ -121,9 +145,12 @@ def igammainv(a: Any, p: Any) -> Var:
 def betainc(a: Any, b: Any, x: Any) -> Var:
     r"""Return the regularised incomplete beta function :math:`I_x(a, b)` (DLMF 8.17.2).
 
-    :param a: positive.
-    :param b: positive.
+    :param a: positive; number, array or Var of any shape.
+    :param b: likewise.
     :param x: in [0, 1]; all three broadcast.
+    :return: Var of the broadcast shape.
+    :raises TypeError: if one of them is no number, array or Var.
+    :raises ValueError: if their shapes do not broadcast.
     """
     return _call(_betainc, a, b, x)
 
@@ -131,17 +158,24 @@ def betainc(a: Any, b: Any, x: Any) -> Var:
 def betaincinv(a: Any, b: Any, p: Any) -> Var:
     r"""Return the x for which :math:`I_x(a, b) = p`.
 
-    :param a: positive.
-    :param b: positive.
+    DLMF 8.17.2, solved for x.
+
+    :param a: positive; number, array or Var of any shape.
+    :param b: likewise.
     :param p: in [0, 1]; all three broadcast.
+    :return: Var of the broadcast shape.
+    :raises TypeError: if one of them is no number, array or Var.
+    :raises ValueError: if their shapes do not broadcast.
     """
     return _call(_betaincinv, a, b, p)
 
 
 def expm1(x: Any) -> Var:
-    r"""Return :math:`e^x - 1`, precise for small x.
+    r"""Return :math:`e^x - 1`, precise for small x (DLMF 4.2).
 
     :param x: number, array or Var of any shape.
+    :return: Var of the shape of ``x``.
+    :raises TypeError: if it is no number, array or Var.
     """
     return _call(_expm1, x)
 
@@ -150,6 +184,8 @@ def log1mexp(x: Any) -> Var:
     r"""Return :math:`\log(1 - e^{-|x|})` (Mächler 2012, eq. 7); :math:`-\infty` at 0.
 
     :param x: number, array or Var of any shape.
+    :return: Var of the shape of ``x``.
+    :raises TypeError: if it is no number, array or Var.
     """
     return _call(_log1mexp, x)
 
@@ -157,16 +193,23 @@ def log1mexp(x: Any) -> Var:
 def log_add_exp(x: Any, y: Any) -> Var:
     r"""Return :math:`\log(e^x + e^y)`; either may be :math:`-\infty`.
 
+    The larger term is taken out first (Blanchard, Higham and Higham 2021).
+
     :param x: number, array or Var of any shape.
     :param y: broadcasts with ``x``.
+    :return: Var of the broadcast shape.
+    :raises TypeError: if one of them is no number, array or Var.
+    :raises ValueError: if their shapes do not broadcast.
     """
     return _call(_log_add_exp, x, y)
 
 
 def logit(p: Any) -> Var:
-    r"""Return :math:`\log(p / (1 - p))`.
+    r"""Return :math:`\log(p / (1 - p))` (Bishop 2006, eq. 4.61).
 
-    :param p: in [0, 1].
+    :param p: in [0, 1]; number, array or Var of any shape.
+    :return: Var of the shape of ``p``.
+    :raises TypeError: if it is no number, array or Var.
     """
     return _call(_logit, p)
 
@@ -174,7 +217,9 @@ def logit(p: Any) -> Var:
 def erfinv(x: Any) -> Var:
     r"""Return the inverse of the error function (DLMF 7.17.1).
 
-    :param x: in [-1, 1].
+    :param x: in [-1, 1]; number, array or Var of any shape.
+    :return: Var of the shape of ``x``.
+    :raises TypeError: if it is no number, array or Var.
     """
     return _call(_erfinv, x)
 
@@ -183,22 +228,30 @@ def erfcx(x: Any) -> Var:
     r"""Return :math:`e^{x^2} \mathrm{erfc}(x)` (DLMF 7.2.3, scaled).
 
     :param x: number, array or Var of any shape.
+    :return: Var of the shape of ``x``.
+    :raises TypeError: if it is no number, array or Var.
     """
     return _call(_erfcx, x)
 
 
 def ndtr(x: Any) -> Var:
-    r"""Return the standard normal cdf :math:`\Phi(x)` (DLMF 7.1.22).
+    r"""Return the standard normal cdf :math:`\Phi(x) = \tfrac12 \mathrm{erfc}(-x / \sqrt 2)`.
+
+    DLMF 7.2.2 has the erfc.
 
     :param x: number, array or Var of any shape.
+    :return: Var of the shape of ``x``.
+    :raises TypeError: if it is no number, array or Var.
     """
     return _call(_ndtr, x)
 
 
 def log_ndtr(x: Any) -> Var:
-    r"""Return :math:`\log \Phi(x)`, precise far into the lower tail.
+    r"""Return :math:`\log \Phi(x)`, precise far into the lower tail (the erfc of DLMF 7.2.2).
 
     :param x: number, array or Var of any shape.
+    :return: Var of the shape of ``x``.
+    :raises TypeError: if it is no number, array or Var.
     """
     return _call(_log_ndtr, x)
 
@@ -206,7 +259,11 @@ def log_ndtr(x: Any) -> Var:
 def ndtri(p: Any) -> Var:
     r"""Return the standard normal quantile :math:`\Phi^{-1}(p)`.
 
-    :param p: in [0, 1].
+    Wichura 1988, algorithm AS 241.
+
+    :param p: in [0, 1]; number, array or Var of any shape.
+    :return: Var of the shape of ``p``.
+    :raises TypeError: if it is no number, array or Var.
     """
     return _call(_ndtri, p)
 
@@ -215,6 +272,8 @@ def i0e(x: Any) -> Var:
     r"""Return the scaled modified Bessel function :math:`e^{-|x|} I_0(x)` (DLMF 10.25.2).
 
     :param x: number, array or Var of any shape.
+    :return: Var of the shape of ``x``.
+    :raises TypeError: if it is no number, array or Var.
     """
     return _call(_i0e, x)
 
@@ -223,5 +282,7 @@ def i1e(x: Any) -> Var:
     r"""Return the scaled modified Bessel function :math:`e^{-|x|} I_1(x)` (DLMF 10.25.2).
 
     :param x: number, array or Var of any shape.
+    :return: Var of the shape of ``x``.
+    :raises TypeError: if it is no number, array or Var.
     """
     return _call(_i1e, x)

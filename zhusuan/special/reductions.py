@@ -19,9 +19,12 @@ def log_sum_exp(x: Var, dim: int | Sequence[int] = -1, keepdims: bool = False) -
     Neither overflows nor underflows; terms of :math:`-\infty` count for nothing, and their
     gradient is 0 also where all terms are.
 
-    :param x: Var.
+    The largest term is taken out first (Blanchard, Higham and Higham 2021).
+
+    :param x: Var of any shape.
     :param dim: dim or dims to sum over; they vanish unless ``keepdims``.
     :param keepdims: keep them with size 1.
+    :return: Var of the shape of ``x`` without these dims; [1] if none is left.
     """
     dims = [dim] if isinstance(dim, int) else list(dim)
     dims = [d % len(x.shape) for d in dims]
@@ -39,11 +42,14 @@ def log_sum_exp(x: Var, dim: int | Sequence[int] = -1, keepdims: bool = False) -
 
 
 def log_mean_exp(x: Var, dim: int | Sequence[int] = -1, keepdims: bool = False) -> Var:
-    r"""Return :math:`\log \frac1n \sum_i e^{x_i}` over some dims, as :func:`log_sum_exp`.
+    r"""Return :math:`\log \frac1n \sum_i e^{x_i}` over some dims; see :func:`log_sum_exp`.
 
-    :param x: Var.
+    Source: Blanchard, Higham and Higham 2021.
+
+    :param x: Var of any shape.
     :param dim: dim or dims to average over; they vanish unless ``keepdims``.
     :param keepdims: keep them with size 1.
+    :return: Var of the shape of ``x`` without these dims; [1] if none is left.
     """
     total = log_sum_exp(x, dim, keepdims)
     dims = [dim] if isinstance(dim, int) else list(dim)
@@ -54,7 +60,10 @@ def log_mean_exp(x: Var, dim: int | Sequence[int] = -1, keepdims: bool = False) 
 def log_softmax(x: Var, dim: int = -1) -> Var:
     r"""Return :math:`x_i - \log \sum_j e^{x_j}`: logits to log-probabilities.
 
-    :param x: Var; :math:`-\infty` stands for probability 0.
+    Bishop 2006, eq. 4.62, in logarithms.
+
+    :param x: Var of any shape; :math:`-\infty` stands for probability 0.
     :param dim: the dim of the categories.
+    :return: Var of the shape of ``x``.
     """
     return x - log_sum_exp(x, dim, keepdims=True)

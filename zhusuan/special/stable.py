@@ -30,14 +30,16 @@ def log1p_unit(y: Var) -> Var:
     cancellation and so survives fast-math.
 
     :param y: Var of any shape; relative precision is lost towards -1 and beyond 1.
+    :return: Var of the shape of ``y``.
     """
     return 2.0 * jt.atanh(y / (y + 2.0))
 
 
 def log1p(y: Var) -> Var:
-    r"""Return :math:`\log(1 + y)` to full relative precision for every :math:`y \ge -1`.
+    r"""Return :math:`\log(1 + y)` to full relative precision for :math:`y \ge -1` (DLMF 4.6.1).
 
     :param y: Var of any shape; :math:`-\infty` at -1.
+    :return: Var of the shape of ``y``.
     """
     near = jt.abs(y) < 0.5
     # 1 + y is exact to rounding where it is not near 1.
@@ -50,7 +52,10 @@ def softplus(x: Var) -> Var:
 
     The gradient is :math:`\mathrm{sigmoid}(x)` everywhere, at 0 as well.
 
+    It is minus the logarithm of a sigmoid (Bishop 2006, eq. 4.59) at -x.
+
     :param x: Var of any shape.
+    :return: Var of the shape of ``x``.
     """
     positive = x > 0
     return jt.ternary(positive, x, _zeros(x)) + log1p_unit(jt.exp(jt.ternary(positive, -x, x)))
@@ -59,7 +64,10 @@ def softplus(x: Var) -> Var:
 def log_sigmoid(x: Var) -> Var:
     r"""Return :math:`\log\,\mathrm{sigmoid}(x) = -\mathrm{softplus}(-x)`; exact at :math:`\pm 100`.
 
+    The logarithm of Bishop 2006, eq. 4.59.
+
     :param x: Var of any shape.
+    :return: Var of the shape of ``x``.
     """
     return -softplus(-x)
 
@@ -67,7 +75,10 @@ def log_sigmoid(x: Var) -> Var:
 def sigmoid(x: Var) -> Var:
     r"""Return :math:`1 / (1 + e^{-x})` without the clamp at -30 that ``nn.Sigmoid`` has.
 
+    Bishop 2006, eq. 4.59.
+
     :param x: Var of any shape.
+    :return: Var of the shape of ``x``.
     """
     positive = x > 0
     e = jt.exp(jt.ternary(positive, -x, x))
@@ -79,8 +90,11 @@ def xlogy(x: Var, y: Var) -> Var:
 
     The gradient is finite wherever the value is; where y = 0 no gradient flows to y.
 
-    :param x: non-negative Var.
+    The convention is that of entropies (Cover and Thomas 2006, sec. 2.1).
+
+    :param x: non-negative Var of any shape.
     :param y: non-negative Var that broadcasts with ``x``.
+    :return: Var of the broadcast shape.
     """
     inside = y > 0
     log_y = jt.log(jt.ternary(inside, y, jt.ones_like(y)))
@@ -92,8 +106,11 @@ def xlog1py(x: Var, y: Var) -> Var:
 
     Precise for small ``y``; gradients as in :func:`xlogy`, the pole being at y = -1.
 
-    :param x: non-negative Var.
+    The convention is that of entropies (Cover and Thomas 2006, sec. 2.1).
+
+    :param x: non-negative Var of any shape.
     :param y: Var that broadcasts with ``x``.
+    :return: Var of the broadcast shape.
     """
     inside = y > -1
     log1p_y = log1p(jt.ternary(inside, y, _zeros(y)))
@@ -107,14 +124,17 @@ def _times_log(x: Var, inside: Var, log: Var) -> Var:
 
 
 def bernoulli_log_prob(logits: Var, x: Var) -> Var:
-    r"""Return :math:`-x\,\mathrm{softplus}(-l) - (1 - x)\,\mathrm{softplus}(l)`.
+    r"""Return :math:`-x\,\mathrm{softplus}(-l) - (1 - x)\,\mathrm{softplus}(l)`, in nats.
 
     Exact for logits of any size, and so is the gradient
     :math:`x\,\mathrm{sigmoid}(-l) - (1 - x)\,\mathrm{sigmoid}(l)`.
 
-    :param logits: log-odds :math:`l`.
+    Source: Bishop 2006, eq. 2.2, with p = sigmoid(l).
+
+    :param logits: log-odds :math:`l`; Var of any shape.
     :param x: value in [0, 1]; broadcasts with ``logits``. The result is :math:`-\infty`, without
         gradient to the logits, for others.
+    :return: Var of the broadcast shape.
     """
     shape = broadcast_shapes(shape_of(logits), shape_of(x))
     if shape is not None and shape_of(logits) != shape:

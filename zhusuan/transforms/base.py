@@ -15,11 +15,12 @@ class Transform(nn.Module):
     r"""An invertible map :math:`y = f(x)` with the logarithm of the volume that it changes.
 
     **Shapes.** The last ``event_ndims_in`` dims of x are one event, the last ``event_ndims_out``
-    dims of y what becomes of it: 0 and 0 for :math:`e^x`, 1 and 1 for a permutation of a vector,
-    1 and 2 for a vector that becomes a triangular matrix. The dims before are a batch.
+    dims of y what becomes of it: 0 and 0 for :math:`e^x`, 1 and 1 for a permutation of a vector, 1
+    and 2 for a vector that becomes a triangular matrix. The dims before are a batch.
     :math:`\log|\det \partial y / \partial x|` has the shape of the batch; [1] where there is none,
-    since Jittor has no 0-d Var. Where y has more entries than degrees of freedom (a simplex, a
-    symmetric matrix), the Jacobian is that of a set of free entries, as the class says.
+    since Jittor has no 0-d Var. It is what the density changes by (Rezende and Mohamed 2015, eq.
+    5). Where y has more entries than degrees of freedom (a simplex, a symmetric matrix), the
+    Jacobian is that of a set of free entries, as the class says.
 
     **Calling it.** ``y, log_det = transform(x)`` and ``x = transform(y, inverse=True)``, or by
     the methods. It is a Jittor module: weights that it trains are its parameters.
@@ -27,14 +28,13 @@ class Transform(nn.Module):
     **Values outside the domain** give NaN or infinity: Jittor computes later, so that no error
     can be raised here. Shapes that don't fit are an error at once.
 
-    **Writing one.** Either ``_forward_and_log_det(x)`` or both ``_forward(x)`` and
-    ``_log_det(x, y)``, and ``_inverse(y)`` where there is one; ``_inverse_and_log_det(y)`` if
-    one pass gives both. They get Vars of checked shapes. The class says ``event_ndims_in``,
-    ``event_ndims_out``, ``domain`` and ``codomain`` where these are not 0, 0 and all numbers, and
-    the names of what it may be conditioned on (``context_names``), which the methods
-    then take as keyword arguments. A transform whose events change their shape writes
-    ``_event_shape_out`` and ``_event_shape_in``. Vars that are not to be trained are attributes
-    that begin with ``_``.
+    **Writing one.** Either ``_forward_and_log_det(x)`` or both ``_forward(x)`` and ``_log_det(x,
+    y)``, and ``_inverse(y)`` where there is one; ``_inverse_and_log_det(y)`` if one pass gives
+    both. They get Vars of checked shapes. The class says ``event_ndims_in``, ``event_ndims_out``,
+    ``domain`` and ``codomain`` where these are not 0, 0 and all numbers, and the names of what it
+    may be conditioned on (``context_names``), which the methods then take as keyword arguments. A
+    transform whose events change their shape writes ``_event_shape_out`` and ``_event_shape_in``.
+    Vars that are not to be trained are attributes that begin with ``_``.
 
     :cvar event_ndims_in: how many trailing dims of x are one event.
     :cvar event_ndims_out: how many trailing dims of y are one event.
@@ -110,6 +110,7 @@ class Transform(nn.Module):
 
         :param x: number, array or Var of shape ``batch + event``.
         :param context: what the map is conditioned on, by name (``context_names``).
+        :return: y, a Var of shape ``forward_shape(x.shape)``.
         :raises ValueError: if the shape doesn't fit.
         :raises TypeError: for context that the transform does not know.
         """
@@ -120,8 +121,10 @@ class Transform(nn.Module):
 
         :param y: number, array or Var of shape ``batch + event``.
         :param context: as for :meth:`forward`.
+        :return: x, a Var of shape ``inverse_shape(y.shape)``.
         :raises ValueError: if the shape doesn't fit.
         :raises NotImplementedError: if the inverse can't be computed.
+        :raises TypeError: for context that the transform does not know.
         """
         return self._inverse(self._take_y(y), **self._checked(context))
 
@@ -131,6 +134,9 @@ class Transform(nn.Module):
         :param x: as for :meth:`forward`.
         :param y: ``forward(x)`` where it is there already, to save time.
         :param context: as for :meth:`forward`.
+        :return: Var of the shape of the batch; [1] if there is none.
+        :raises ValueError: if the shape doesn't fit.
+        :raises TypeError: for context that the transform does not know.
         """
         x, checked = self._take_x(x), self._checked(context)
         if y is None:
@@ -142,6 +148,9 @@ class Transform(nn.Module):
 
         :param x: as for :meth:`forward`.
         :param context: as for :meth:`forward`.
+        :return: y and the log-determinant, of the shapes of those two.
+        :raises ValueError: if the shape doesn't fit.
+        :raises TypeError: for context that the transform does not know.
         """
         return self._forward_and_log_det(self._take_x(x), **self._checked(context))
 
@@ -150,6 +159,10 @@ class Transform(nn.Module):
 
         :param y: as for :meth:`inverse`.
         :param context: as for :meth:`forward`.
+        :return: x and the log-determinant, which has the shape of the batch.
+        :raises ValueError: if the shape doesn't fit.
+        :raises TypeError: for context that the transform does not know.
+        :raises NotImplementedError: if the inverse can't be computed.
         """
         return self._inverse_and_log_det(self._take_y(y), **self._checked(context))
 
@@ -159,6 +172,7 @@ class Transform(nn.Module):
         :param x: what goes in: x, or y for the inverse.
         :param inverse: which way.
         :param context: as for :meth:`forward`.
+        :return: as :meth:`forward_and_log_det` or :meth:`inverse`, whose shapes they have.
         """
         if inverse:
             return self.inverse(x, **context)
@@ -173,6 +187,7 @@ class Transform(nn.Module):
         """Return the shape of y for x of a shape.
 
         :param shape: ``batch + event``.
+        :return: a tuple of ints.
         :raises ValueError: if no x has this shape.
         """
         batch, event = self._split(shape, self.event_ndims_in, "x")
@@ -182,6 +197,7 @@ class Transform(nn.Module):
         """Return the shape of x for y of a shape.
 
         :param shape: ``batch + event``.
+        :return: a tuple of ints.
         :raises ValueError: if no y has this shape.
         """
         batch, event = self._split(shape, self.event_ndims_out, "y")
@@ -238,6 +254,8 @@ class Transform(nn.Module):
 
 class Inverse(Transform):
     """The inverse of a transform; ``transform.inv`` makes it.
+
+    Its log-determinant is minus that of the transform (Rezende and Mohamed 2015, eq. 5).
 
     :param transform: the transform to turn around.
     """

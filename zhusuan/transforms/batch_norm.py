@@ -38,6 +38,8 @@ class BatchNorm(Transform):
     :param momentum: how much of the moving moments one step keeps, from 0 to 1.
     :param epsilon: :math:`\epsilon`, positive.
     :raises ValueError: for a number outside its domain.
+    :ivar log_scale: s, shape [n_dim].
+    :ivar loc: t, shape [n_dim].
     """
 
     event_ndims_in = 1

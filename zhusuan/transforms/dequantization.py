@@ -101,6 +101,7 @@ def dequantize(x: Any, n_levels: int = 256) -> Var:
     :param n_levels: n; 256 for 8-bit images.
     :return: a float Var of the shape of x.
     :raises ValueError: if there are less than 2 levels.
+    :raises TypeError: if ``x`` is not numeric.
     """
     if n_levels < 2:
         raise ValueError(f"dequantize: n_levels must be at least 2, got {n_levels}")
@@ -115,6 +116,8 @@ def quantize(x: Any, n_levels: int = 256) -> Var:
 
     :param x: numbers in [0, 1]; array or Var; what lies outside becomes an end.
     :param n_levels: as for :func:`dequantize`.
+    :return: Var of the shape of ``x``, whole numbers from 0 to ``n_levels - 1``.
+    :raises TypeError: if ``x`` is not numeric.
     """
     scaled = jt.floor(_float_var(x, "quantize: x") * float(n_levels))
     return jt.clamp(scaled, 0.0, n_levels - 1.0)

@@ -22,6 +22,7 @@ class Householder(Transform):
     :param n_dim: entries of x.
     :param n_reflections: k.
     :raises ValueError: if one of them is below 1.
+    :ivar vectors: v, shape [n_reflections, n_dim].
     """
 
     event_ndims_in = 1

@@ -98,6 +98,7 @@ class Interval(Transform):
     :param low: a, below ``high``; number, array or Var that broadcasts to the shape of x.
     :param high: b; likewise.
     :raises ValueError: if ``high`` is not above ``low``.
+    :raises TypeError: if one of them is not numeric.
     """
 
     def __init__(self, low: Any = -math.inf, high: Any = math.inf) -> None:
@@ -141,6 +142,8 @@ class Interval(Transform):
 class GreaterThan(Interval):
     r"""From the real numbers to those above a bound: :math:`y = a + e^x`.
 
+    Source: Stan reference manual, "Constraint transforms".
+
     :param low: a; number, array or Var that broadcasts to the shape of x.
     """
 
@@ -151,6 +154,8 @@ class GreaterThan(Interval):
 class LessThan(Interval):
     r"""From the real numbers to those below a bound: :math:`y = b - e^{-x}`.
 
+    Source: Stan reference manual, "Constraint transforms", with -x for x, so that it increases.
+
     :param high: b; number, array or Var that broadcasts to the shape of x.
     """
 
@@ -159,7 +164,10 @@ class LessThan(Interval):
 
 
 class Exp(Interval):
-    r"""From the real numbers to the positive ones: :math:`y = e^x`."""
+    r"""From the real numbers to the positive ones: :math:`y = e^x`.
+
+    Source: Stan reference manual, "Constraint transforms".
+    """
 
     codomain = constraints.positive
 
@@ -171,7 +179,10 @@ class Exp(Interval):
 
 
 class Sigmoid(Interval):
-    r"""From the real numbers to the unit interval: :math:`y = 1 / (1 + e^{-x})`."""
+    r"""From the real numbers to the unit interval: :math:`y = 1 / (1 + e^{-x})`.
+
+    Source: Bishop 2006, eq. 4.59; its derivative is y (1 - y).
+    """
 
     codomain = constraints.open_unit_interval
 

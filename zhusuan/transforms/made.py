@@ -17,10 +17,13 @@ from zhusuan._tensor import Var, shape_of
 class MaskedLinear(nn.Module):
     r"""A linear layer some of whose weights are held at 0: :math:`y = (M \odot W) x + b`.
 
+    As in Germain et al. 2015.
+
     :param mask: M, an array of zeros and ones of shape [outputs, inputs].
     :param scale: factor of the weights that it starts from, which are uniform within
         :math:`\pm 1 / \sqrt{\mathrm{inputs}}`; the bias starts at 0.
     :param bias: whether there is a bias.
+    :ivar weight: W, shape [outputs, inputs].
     """
 
     def __init__(self, mask: np.ndarray, scale: float = 1.0, bias: bool = True) -> None:
@@ -32,9 +35,10 @@ class MaskedLinear(nn.Module):
         self._mask = jt.array(np.asarray(mask, dtype="float32")).stop_grad()
 
     def execute(self, x: Var) -> Var:
-        """Return the outputs, shape (..., outputs).
+        """Return the outputs of the layer.
 
         :param x: shape (..., inputs).
+        :return: Var of shape (..., outputs).
         """
         shape = shape_of(x)
         rows = x.reshape([math.prod(shape[:-1]), shape[-1]])
@@ -61,6 +65,8 @@ class MADE(nn.Module):
     :param order: place of each entry, each of 0 .. n - 1 once; by default the order of x.
     :param activation: function of a Var between the layers, ``nn.relu`` by default.
     :raises ValueError: for sizes below 1, or an order that is none.
+    :ivar layers: the masked layers, trained.
+    :ivar context_layer: what takes the context to the first hidden layer; None without one.
     """
 
     def __init__(
@@ -95,10 +101,11 @@ class MADE(nn.Module):
         )
 
     def execute(self, x: Var, context: Var | None = None) -> Var:
-        """Return the outputs, shape ``batch + [n_outputs, n_dim]``.
+        """Return the outputs for each entry of x.
 
         :param x: shape ``batch + [n_dim]``.
         :param context: shape (..., context_size), whose leading dims broadcast to the batch.
+        :return: Var of shape ``batch + [n_outputs, n_dim]``.
         :raises ValueError: if context is missing or not expected, or a shape does not fit.
         """
         shape = shape_of(x)

@@ -16,7 +16,8 @@ from zhusuan.transforms.base import Transform
 class Permutation(Transform):
     r"""The entries of vectors in another order: :math:`y_i = x_{p_i}`.
 
-    Between autoregressive maps or couplings it lets every entry depend on every other one.
+    Between autoregressive maps or couplings it lets every entry depend on every other one (Kingma
+    et al. 2016 turn vectors around).
 
     :param permutation: p, each of 0 .. n - 1 once; ``range(n)[::-1]`` turns vectors around.
     :raises ValueError: if it is no permutation.

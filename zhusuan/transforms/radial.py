@@ -46,6 +46,8 @@ class Radial(_Amortisable):
     :param amortised: take c, p and q, ``n_parameters`` = n_dim + 2 numbers in this order, from
         ``context``, shape (..., n_parameters), whose leading dims broadcast to the batch of x.
     :raises ValueError: if ``n_dim`` is below 1.
+    :ivar raw: the parameters, shape [n_parameters]; None if they come from the context.
+    :ivar n_parameters: entries that a context must have.
     """
 
     def __init__(self, n_dim: int, amortised: bool = False) -> None:

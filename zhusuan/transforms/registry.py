@@ -33,6 +33,7 @@ def register_transform(constraint: type[Constraint] | Constraint) -> Callable[[F
 
     :param constraint: a class of constraints, or one of its instances, which stands for its
         class. A later registration replaces an earlier one.
+    :return: a decorator, which gives the function back.
     :raises TypeError: if it is neither.
     """
     cls = constraint if isinstance(constraint, type) else type(constraint)
@@ -58,6 +59,7 @@ def transform_to(constraint: Constraint, name: str | None = None) -> Transform:
     :param constraint: such as ``distribution.support``; bounds may be Vars, through which
         gradients flow.
     :param name: name of the node that it belongs to, for messages.
+    :return: a transform whose codomain is that set.
     :raises ValueError: if the values are discrete, or no transform is registered.
     :raises TypeError: if it is no constraint.
     """

@@ -20,9 +20,12 @@ class Sequential(Transform):
     before one of vectors acts on vectors, and its log-determinant is summed over them. Context is
     handed to the parts that know its name.
 
+    Log-determinants add up (Rezende and Mohamed 2015, eq. 7).
+
     :param modules: the transforms, in the order in which they act on x.
     :raises ValueError: if there is none.
     :raises TypeError: if one of them is no transform.
+    :ivar parts: the transforms, as an ``nn.ModuleList``.
     """
 
     def __init__(self, modules: Sequence[Transform]) -> None:

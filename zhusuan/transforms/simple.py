@@ -17,7 +17,7 @@ from zhusuan.transforms.base import Transform
 
 
 class Identity(Transform):
-    """The map that changes nothing."""
+    """The map that changes nothing. Source: the definition."""
 
     keeps_support = True
 
@@ -37,9 +37,12 @@ class Affine(Transform):
     Vars that are given are used as they are, with their gradients; they are no parameters of this
     module.
 
+    Source: the definition; the log-determinant is :math:`\log|b|`.
+
     :param loc: a; a number, array or Var that broadcasts to the shape of x.
     :param scale: b, not 0; likewise.
     :raises ValueError: if ``scale`` has a 0.
+    :raises TypeError: if one of them is not numeric.
     """
 
     def __init__(self, loc: Any = 0.0, scale: Any = 1.0) -> None:

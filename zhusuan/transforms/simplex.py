@@ -27,6 +27,8 @@ class LogStickBreaking(Transform):
     log-determinant is that of the log-ratios :math:`u_k = y_k - y_K`, k < K, which are the
     coordinates of the density of :class:`~zhusuan.distributions.ExpConcrete`. It is 0:
     :math:`u_k = x_k - \log(K - k) - \sum_{k<j<K} \log(1 - z_j)` moves with :math:`x_k` one to one.
+
+    The z are those of the Stan reference manual, "Constraint transforms".
     """
 
     event_ndims_in = 1

@@ -46,6 +46,7 @@ class SinhArcsinh(Transform):
         positive values skew to the right.
     :param tail: :math:`\delta > 0`; likewise. Above 1 tails become heavier, below 1 lighter.
     :raises ValueError: if ``tail`` is not positive.
+    :raises TypeError: if one of them is not numeric.
     """
 
     def __init__(self, skewness: Any = 0.0, tail: Any = 1.0) -> None:

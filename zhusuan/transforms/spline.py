@@ -30,6 +30,7 @@ class Spline(Transform):
     :param n_bins: number of bins between -B and B.
     :param bound: B.
     :raises ValueError: for sizes that are not positive.
+    :ivar raw: what widths, heights and slopes are made from, shape ``shape + [3 n_bins - 1]``.
     """
 
     def __init__(

@@ -41,6 +41,7 @@ class SplineCoupling(_Coupling):
     :param n_bins: number of bins between -B and B.
     :param bound: B.
     :raises ValueError: for sizes below 1, or a mask that does not fit.
+    :ivar nn: the network.
     """
 
     def __init__(

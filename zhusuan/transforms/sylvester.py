@@ -18,9 +18,8 @@ from zhusuan.transforms.householder import orthonormal_columns
 class Sylvester(_Amortisable):
     r"""A push along several orthogonal directions at once: a planar flow with m hidden units.
 
-    .. math:: y = x + Q R \tanh(\tilde R\, Q^\top x + b), \qquad
-              \det = \prod_{i=1}^m \big(1 + R_{ii} \tilde R_{ii} (1 - \tanh^2 a_i)\big),
-              \quad a = \tilde R\, Q^\top x + b
+    .. math:: y &= x + Q R \tanh(a), \qquad a = \tilde R\, Q^\top x + b, \\
+              \det &= \prod_{i=1}^m \big(1 + R_{ii} \tilde R_{ii} (1 - \tanh^2 a_i)\big)
 
     (van den Berg et al. 2018, sec. 3), with upper triangular R and :math:`\tilde R` and m
     orthonormal columns Q. Q is the beginning of a product of Householder reflections, one of their
@@ -39,6 +38,8 @@ class Sylvester(_Amortisable):
         rows, from ``context``, shape (..., n_parameters), whose leading dims broadcast to the
         batch of x.
     :raises ValueError: for a size below 1, or ``n_hidden`` above ``n_dim``.
+    :ivar raw: the parameters, shape [n_parameters]; None if they come from the context.
+    :ivar n_parameters: entries that a context must have.
     """
 
     def __init__(

@@ -120,6 +120,8 @@ class PositiveDefinite(Sequential):
 
     :class:`LowerCholesky`, then :class:`CholeskyProduct`; the log-determinant is that of the
     entries on and below the diagonal, as in the density of a Wishart distribution.
+
+    Source: Stan reference manual, "Constraint transforms"; Muirhead 1982, theorem 2.1.9.
     """
 
     def __init__(self) -> None:

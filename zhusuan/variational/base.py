@@ -15,7 +15,7 @@ from zhusuan.framework.judging import judged_together, raise_unread
 
 
 class VariationalObjective(nn.Module):
-    r"""Base of the objectives over a generator and a variational net.
+    r"""Base of the objectives over a generator and a variational net; losses are in nats.
 
     :param generator: callable from a dict of observations to a
         :class:`~zhusuan.framework.bn.BayesianNet`, the model :math:`p(x, z)`.
@@ -105,8 +105,9 @@ def _as_net(role: str, result: Any) -> BayesianNet:
 def difference(log_p: Var, log_q: Var) -> Var:
     r"""Return :math:`\log p - \log q`, one value per datum (and particle).
 
-    :param log_p: log joint of the generator.
-    :param log_q: log joint of the variational net.
+    :param log_p: log joint of the generator in nats, shape of the data (and particle) axes.
+    :param log_q: log joint of the variational net in nats, of the same shape.
+    :return: Var of that shape.
     :raises ValueError: if their shapes differ. They are not broadcast: where one net has summed
         over the pixels and the other has not, the difference would be of no use.
     """

@@ -11,6 +11,7 @@ from jittor import nn
 
 from zhusuan._tensor import Var, as_var, broadcast_shapes, mean_all, scalar, shape_of
 from zhusuan.checkpoint.states import keep, kept
+from zhusuan.distributed import all_reduce, world_size
 from zhusuan.variational.nets import is_learning
 
 
@@ -34,12 +35,20 @@ class MovingMean:
         self.decay = float(decay)
         self._steps = 0
         self._sum: Var | None = None
+        self._is_of_rank = False
 
     @property
     def value(self) -> Var:
-        """The mean so far, shape [1]; 0 before the first step."""
+        """The mean so far, shape [1]; 0 before the first step.
+
+        Under ``mpirun`` it is that of all ranks, who ask for it together.
+        """
         if self._sum is None:
             return scalar(0.0)
+        if self._is_of_rank:
+            # Not when the step is taken in: that would run its forward pass by itself.
+            self._sum = as_var(all_reduce(self._sum, "mean"), str(self._sum.dtype))
+            self._is_of_rank = False
         # Computed by now, with the step it belongs to: without this the graph would grow.
         self._sum.sync()
         return self._sum * scalar(1.0 / (1.0 - self.decay**self._steps), str(self._sum.dtype))
@@ -56,19 +65,29 @@ class MovingMean:
             new = new + self._sum * scalar(self.decay, str(mean.dtype))
         self._sum = new.detach()
         self._steps += 1
+        self._is_of_rank = world_size() > 1
 
     def state(self) -> dict[str, Any]:
-        """Return the state as numbers, for a checkpoint."""
+        """Return the state as numbers, for a checkpoint.
+
+        :return: the steps so far and the sum, an array of shape [1]; None before the first.
+        """
         total = None if self._sum is None else self._sum.numpy()
-        return {"steps": self._steps, "sum": total}
+        return {
+            "steps": self._steps,
+            "sum": total,
+            **({"of_rank": True} if self._is_of_rank else {}),
+        }
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from a state.
 
         :param state: what :meth:`state` returned.
+        :raises TypeError: if the sum is not numeric.
         """
         self._steps = int(state["steps"])
         self._sum = None if state["sum"] is None else as_var(state["sum"])
+        self._is_of_rank = bool(state.get("of_rank")) and world_size() > 1
 
 
 # Models that are no module, and so in no checkpoint.

@@ -101,10 +101,11 @@ class EvidenceLowerBoundObjective(VariationalObjective):
         :param observed: name -> value of the observed variables.
         :param reduce_mean: average over all dims that the nets left, to shape [1]; False keeps
             one value per datum (and particle, unless ``axis`` is given).
-        :return: the negative lower bound, to be minimised.
+        :return: the negative lower bound, to be minimised; shape [1], or that of the data axes.
         :raises ValueError: if the estimator would be biased for these nets (a latent node of the
             variational net is not reparameterised, or with 'reinforce' it is), the nets do not
             fit each other, or an observed name is read by neither.
+        :raises TypeError: if a schedule returns no number.
         """
         bound = LowerBound(
             self.generator, observed, None, self._axis, self.variational,

@@ -53,7 +53,7 @@ def elbo(
         next two; a number.
     :param free_bits: least cost of each latent node, in nats.
     :param analytic_kl: use closed forms of the KL divergence where there are any.
-    :return: Var of one value per datum, in nats.
+    :return: Var of one value per datum, in nats; shape of the log joint without ``axis``.
     :raises ValueError: if not exactly one of ``variational`` and ``latent`` is given, the nets do
         not fit each other, ``axis`` is out of range, or no net reads an observed name.
     """

@@ -9,6 +9,8 @@ import jittor as jt
 import numpy as np
 
 from zhusuan._tensor import Var, as_var, shape_of
+from zhusuan.distributed import world_size
+from zhusuan.distributed.gradients import part_of
 
 _EXPECTED = (
     "a dict of names and arrays, an iterable of such dicts, or a function of the epoch that "
@@ -21,10 +23,18 @@ class Batch(NamedTuple):
 
     :param observed: name -> Var.
     :param size: the number of data.
+    :param share: under ``mpirun``, which part of these data ``observed`` is; None if a rank has
+        batches of its own, which count alike.
     """
 
     observed: dict[str, Var]
     size: int
+    share: float | None = None
+
+    @property
+    def own_size(self) -> float:
+        """The number of data that this rank answers for."""
+        return self.size if self.share is None else self.size * self.share
 
 
 class Feed:
@@ -37,6 +47,7 @@ class Feed:
     :param batch_size: for arrays: the number of data of a batch, None for all at once.
     :param generator: for arrays: gives each epoch an order of its own; None for the given one.
     :param drop_last: for arrays: leave out a last batch that is smaller.
+    :param is_cut: under ``mpirun``, for arrays: give each rank its part of a batch.
     :raises TypeError: if the data are of another kind.
     :raises ValueError: if the arrays do not fit each other, there are none, or data that can be
         gone through only once are needed more often.
@@ -50,9 +61,10 @@ class Feed:
         batch_size: int | None = None,
         generator: np.random.Generator | None = None,
         drop_last: bool = False,
+        is_cut: bool = True,
     ) -> None:
         self._what = what
-        self._cut = (batch_size, generator, drop_last)
+        self._cut = (batch_size, generator, drop_last, is_cut)
         self._arrays: _Arrays | None = None
         self._data = data
         self.n_batches: int | None = None
@@ -118,7 +130,9 @@ class _Arrays:
         batch_size: int | None,
         generator: np.random.Generator | None,
         drop_last: bool,
+        is_cut: bool,
     ) -> None:
+        self._is_cut = is_cut
         if not data:
             raise ValueError(
                 f"{what} is an empty dict; for a model without observations give batches: "
@@ -155,9 +169,16 @@ class _Arrays:
             yield self._batch(rows if order is None else order[rows], rows.stop - rows.start)
 
     def _batch(self, rows: Any, size: int) -> Batch:
-        return Batch(
-            {n: as_var(array[rows], self._dtypes[n]) for n, array in self._arrays.items()}, size
-        )
+        share = None
+        if self._is_cut and world_size() > 1:
+            own, share = part_of(size)
+            if isinstance(rows, slice):
+                first = rows.start or 0
+                rows = slice(first + own.start, first + own.stop)
+            else:
+                rows = rows[own]
+        observed = {n: as_var(array[rows], self._dtypes[n]) for n, array in self._arrays.items()}
+        return Batch(observed, size, share)
 
 
 def _array(value: Any, what: str) -> np.ndarray:

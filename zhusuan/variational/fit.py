@@ -15,12 +15,14 @@ from tqdm import tqdm
 
 from zhusuan import random
 from zhusuan._tensor import Var, shape_of
+from zhusuan.distributed import PeerError, all_reduce, announce, do_all, is_main, world_size
+from zhusuan.distributed.gradients import weighted
 from zhusuan.variational.base import VariationalObjective
 from zhusuan.variational.diagnosis import find_cause
 from zhusuan.variational.feeding import Batch, Feed
 from zhusuan.variational.history import History
 from zhusuan.variational.snapshots import BestWeights, Snapshot, Trained
-from zhusuan.variational.train_step import TrainStep
+from zhusuan.variational.train_step import TrainStep, whole_loss
 
 
 class NumericalError(FloatingPointError):
@@ -29,6 +31,8 @@ class NumericalError(FloatingPointError):
     The training is left as it was before the step in question: weights, state of the optimizer,
     and what modules keep, such as moving means.
 
+    :param message: what was met and where.
+    :param history: kept as an attribute, as the next two.
     :ivar history: the :class:`~zhusuan.variational.History` until then.
     :ivar epoch: the epoch, from 1.
     :ivar step: the step in that epoch, from 1; None if it was the validation.
@@ -77,6 +81,12 @@ def fit(
       the training but a :class:`NumericalError`. The state of the optimizer stays that of the
       last step.
 
+    Under ``mpirun`` all ranks call this with the same arguments. Arrays are cut: each rank takes
+    its part of every batch and draws from a stream of its own; an iterable gives each rank
+    batches of its own, equally many and large. The losses are those of all ranks, who stop
+    together; the bar is drawn by rank 0. A step that fails on one rank is undone on all, and each
+    raises an error.
+
     Modules train in the mode they are in: those with ``nn.Dropout``, which Jittor makes in
     evaluation mode, need ``model.train()`` first.
 
@@ -118,13 +128,18 @@ def fit(
     for name, value in (("progress", progress), ("replay", replay)):
         if value not in (None, True, False):
             raise TypeError(f"fit: {name} must be True, False or None, got {value!r}")
-    generator = np.random.default_rng(random.spawn(1)[0] if seed is None else seed)
-    feed = Feed(data, "data", epochs, batch_size, generator if shuffle else None, drop_last)
+    with random.common_stream():
+        generator = np.random.default_rng(random.spawn(1)[0] if seed is None else seed)
+    is_cut = not getattr(objective, "spreads_particles", False)
+    order = generator if shuffle else None
+    feed = Feed(data, "data", epochs, batch_size, order, drop_last, is_cut)
     judge: Feed | Callable[[], Any] | None = validation
     if validation is not None and not callable(validation):
-        judge = Feed(validation, "validation", epochs, batch_size)
+        judge = Feed(validation, "validation", epochs, batch_size, is_cut=is_cut)
     total = None if feed.n_batches is None else feed.n_batches * epochs
     disable = None if progress is None else not progress
+    if not is_main():
+        disable = True
     with tqdm(total=total, unit="step", disable=disable) as bar:
         if replay is None:
             replay = isinstance(objective, VariationalObjective)
@@ -195,7 +210,7 @@ class _Training:
                 if judge is not None:
                     history.validation.append(self._validate(judge, epoch))
                 self._end_epoch(epoch, epochs)
-                if callback is not None and callback(epoch, history):
+                if callback is not None and self._is_stopping(callback(epoch, history)):
                     history.stopped = "callback"
                 elif self._patience and epoch - (history.best_epoch or 0) >= self._patience:
                     history.stopped = "patience"
@@ -205,14 +220,25 @@ class _Training:
                 history.stopped = "epochs"
         except KeyboardInterrupt:
             history.stopped = "interrupted"
-        except NumericalError:
+            announce("training was interrupted")
+        except NumericalError as error:
             history.stopped = "not finite"
+            announce(str(error))
+            raise
+        except PeerError:
+            raise
+        except Exception as error:
+            announce(f"{type(error).__name__}: {error}")
             raise
         finally:
             history.seconds = time.perf_counter() - self._start
         if self._best_weights is not None:
             self._best_weights.restore()
         return history
+
+    @staticmethod
+    def _is_stopping(answer: Any) -> bool:
+        return not do_all(not answer, "the callbacks go on")
 
     def _end_epoch(self, epoch: int, epochs: int) -> None:
         history = self._history
@@ -248,9 +274,13 @@ class _Training:
                 self._show(epoch, total / count)
                 shown_at = time.perf_counter()
             self._bar.update()
-        return total / count
+        return _mean_of_all(total, count)
 
     def _step(self, batch: Batch, epoch: int, step: int) -> float:
+        with weighted(batch.share):
+            return self._step_on(batch, epoch, step)
+
+    def _step_on(self, batch: Batch, epoch: int, step: int) -> float:
         if self._stepper is not None:
             done = self._stepper.attempt(batch.observed)
             if done is not None:
@@ -262,7 +292,7 @@ class _Training:
             loss = _as_loss(self._objective(batch.observed))
             self._optimizer.step(loss)
             self._before.settle(loss)
-            value = float(loss.item())
+            value = whole_loss(float(loss.item()))
             problem = f"the loss is {value}" if not math.isfinite(value) else self._bad_weights()
         except ValueError as raised:
             # Checks of parameters may see NaN before the loss does.
@@ -306,12 +336,13 @@ class _Training:
                 value = float(value.item() if isinstance(value, jt.Var) else value)
             except (TypeError, ValueError, RuntimeError) as error:
                 raise TypeError(f"fit: validation() must return a number, got {value!r}") from error
+            value = whole_loss(value)
             if not math.isfinite(value):
                 message = f"epoch {epoch}: validation() returned {value}"
                 raise NumericalError(message, self._history, epoch, None)
             return value
         self._before.take()
-        total, count = 0.0, 0
+        total, count = 0.0, 0.0
         with jt.no_grad(), _evaluating(self._trained.root):
             for batch in judge.batches(epoch):
                 numbers = random.get_state()
@@ -320,9 +351,17 @@ class _Training:
                     problem = f"the validation loss is {value}"
                     parts = [f"epoch {epoch}", problem, self._cause(numbers, batch)]
                     raise NumericalError(_joined(parts), self._history, epoch, None)
-                total += value * batch.size
-                count += batch.size
+                total += value * batch.own_size
+                count += batch.own_size
+        return _mean_of_all(total, count)
+
+
+def _mean_of_all(total: float, count: float) -> float:
+    """Return the mean over the data of all ranks, given a sum and a number of this one."""
+    if world_size() == 1:
         return total / count
+    total, count = all_reduce(np.array([total, count], dtype=np.float64))
+    return float(total / count)
 
 
 def _as_loss(loss: Any) -> Var:

@@ -20,7 +20,7 @@ class History:
     :param epochs: how many epochs were finished.
     :param stopped: ``'epochs'``, ``'patience'``, ``'callback'``, ``'interrupted'`` or
         ``'not finite'``; None while training goes on.
-    :param seconds: wall time.
+    :param seconds: wall time in seconds.
     """
 
     train: list[float] = field(default_factory=list)

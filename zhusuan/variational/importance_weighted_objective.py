@@ -18,7 +18,7 @@ ESTIMATORS = ("sgvb", "vimco", "dreg", "auto")
 
 
 class MultiSampleObjective(VariationalObjective):
-    """Base of the losses over several particles.
+    """Base of the losses over several particles, in nats (Li and Turner 2016, sec. 4.1).
 
     :param generator: callable from a dict of observations to a BayesianNet, the model.
     :param variational: likewise, the variational posterior.
@@ -26,6 +26,7 @@ class MultiSampleObjective(VariationalObjective):
     :param estimator: ``'sgvb'``, ``'vimco'``, ``'dreg'`` or ``'auto'``; see
         :class:`~zhusuan.variational.multi_sample.MultiSampleBound`.
     :param alpha: order of the divergence.
+    :param spread: whether particles are spread over the ranks of ``mpirun``.
     :raises ValueError: for an unknown estimator, or without ``axis``.
     """
 
@@ -36,6 +37,7 @@ class MultiSampleObjective(VariationalObjective):
         axis: int | Sequence[int] | None,
         estimator: str,
         alpha: float,
+        spread: bool = False,
     ) -> None:
         super().__init__(generator, variational)
         name = type(self).__name__
@@ -44,19 +46,25 @@ class MultiSampleObjective(VariationalObjective):
         self._axis = axis
         self._estimator = check_estimator(name, estimator, ESTIMATORS)
         self._alpha = check_alpha(alpha)
+        self._spread = bool(spread)
+
+    @property
+    def spreads_particles(self) -> bool:
+        """Whether ranks share particles of the same data, not data: ``fit`` asks for it."""
+        return self._spread
 
     def execute(self, observed: Mapping[str, Any], reduce_mean: bool = True) -> Var:
         """Return the loss, in nats.
 
         :param observed: name -> value of the observed variables.
         :param reduce_mean: average over the data, to shape [1]; False keeps one value per datum.
-        :return: the negative bound, to be minimised.
+        :return: the negative bound, to be minimised; shape [1], or that of the data axes.
         :raises ValueError: if the estimator would be biased for these nets, the nets do not fit
             each other, or an observed name is read by neither.
         """
         bound = MultiSampleBound(
             self.generator, observed, None, self._axis, self.variational,
-            alpha=self._alpha, function=type(self).__name__,
+            alpha=self._alpha, function=type(self).__name__, spread=self._spread,
         )  # fmt: skip
         if self._estimator == "dreg" and reduce_mean:
             return bound.dreg_mean()
@@ -72,8 +80,8 @@ class ImportanceWeightedObjective(MultiSampleObjective):
         \mathcal{L}_K = \mathbb{E}_{z_1, \dots, z_K \sim q(z \mid x)}\left[\log \frac1K
         \sum_{k=1}^K \frac{p(x, z_k)}{q(z_k \mid x)}\right] \le \log p(x)
 
-    (Burda et al. 2016, eq. 8), which is the ELBO for K = 1 and does not fall as K grows
-    (theorem 1)::
+    (Burda et al. 2016, eq. 8), which is the ELBO for K = 1 and does not fall as K grows (theorem
+    1); all are in nats::
 
         model = zs.variational.ImportanceWeightedObjective(generator, variational, axis=0)
         optimizer.step(model({"x": x}))
@@ -88,6 +96,11 @@ class ImportanceWeightedObjective(MultiSampleObjective):
         be reparameterised, ``'dreg'`` doubly reparameterised, or ``'auto'``, the first or the
         second by the latents; see the methods of
         :class:`~zhusuan.variational.multi_sample.MultiSampleBound`.
+    :param spread: under ``mpirun``, take the particles of all ranks together: all are given the
+        same data, not their parts of them, each draws K / ranks particles, and the bound and its
+        gradient are those of all K. The weights are exchanged between forward and backward pass,
+        so that such steps can't be recorded by :class:`~zhusuan.variational.TrainStep`. With one
+        process nothing changes.
     :raises TypeError: if one of the nets is not callable.
     :raises ValueError: for an unknown estimator, or without ``axis``.
     """
@@ -98,8 +111,9 @@ class ImportanceWeightedObjective(MultiSampleObjective):
         variational: Any,
         axis: int | Sequence[int] | None = None,
         estimator: str = "sgvb",
+        spread: bool = False,
     ) -> None:
-        super().__init__(generator, variational, axis, estimator, 0.0)
+        super().__init__(generator, variational, axis, estimator, 0.0, spread)
 
 
 def importance_weighted_objective(
@@ -125,7 +139,7 @@ def importance_weighted_objective(
     :param latent: in place of ``variational``: name -> (sample, log-probability) of the latents.
     :param axis: dim or dims of the log-probabilities that count particles; it must be given.
     :param variational: the variational posterior, a BayesianNet or a callable as ``meta_bn``.
-    :return: Var of one value per datum, in nats.
+    :return: Var of one value per datum, in nats; shape of the log joint without ``axis``.
     :raises ValueError: if ``axis`` is None, or as
         :func:`~zhusuan.variational.exclusive_kl.elbo`.
     """

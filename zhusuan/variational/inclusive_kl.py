@@ -18,7 +18,18 @@ from zhusuan.variational.nets import BothNets, Latent, check_axis
 
 
 class InclusiveKL:
-    r"""The inclusive divergence of one run; :func:`klpq` makes it, and describes the arguments."""
+    r"""The inclusive divergence of one run; :func:`klpq` makes it, and describes the arguments.
+
+    Bornschein and Bengio 2015.
+
+    :param meta_bn: callable from a dict of observations to a BayesianNet, the model.
+    :param observed: name -> value of the observed variables.
+    :param latent: name -> (sample, log-probability), in place of ``variational``.
+    :param axis: dim or dims that count particles.
+    :param variational: the variational posterior.
+    :raises ValueError: as :func:`klpq`.
+    :ivar bn: the model's net after its run.
+    """
 
     def __init__(
         self,
@@ -44,7 +55,7 @@ class InclusiveKL:
 
     @property
     def tensor(self) -> Var:
-        """Not available: the divergence contains the posterior, which is not known.
+        """Not available, of no shape: the divergence contains the posterior, which is not known.
 
         :raises NotImplementedError: always.
         """
@@ -64,7 +75,8 @@ class InclusiveKL:
         (Bornschein and Bengio 2015, the wake-phase update of q). It is consistent: its
         bias is of order 1/K, unlike that of the other estimators, which is 0.
 
-        :return: Var of one value per datum; minimise its mean.
+        :return: Var of one value per datum in nats, shape of the log joint without ``axis``;
+            minimise its mean.
         """
         if not self._axis:
             return -self._log_q
@@ -73,17 +85,20 @@ class InclusiveKL:
         return -(weights * self._log_q).sum(list(self._axis))
 
     def rws(self) -> Var:
-        """Return what :meth:`importance` returns, under ZhuSuan's earlier name."""
+        """Return what :meth:`importance` returns, under ZhuSuan's earlier name.
+
+        :return: the cost in nats, of the same shape.
+        """
         return self.importance()
 
 
 class InclusiveKLObjective(VariationalObjective):
-    r"""The inclusive divergence from posterior to q, as a loss for q.
+    r"""The inclusive divergence from posterior to q, in nats, as a loss for q.
 
     .. math:: \mathrm{KL}(p(z \mid x) \,\|\, q(z \mid x))
 
-    Its gradient is estimated with K particles of q and their weights; see
-    :meth:`~zhusuan.variational.inclusive_kl.InclusiveKL.importance`. The value means nothing by
+    Its gradient is estimated with K particles of q and their weights (Bornschein and Bengio 2015);
+    see :meth:`~zhusuan.variational.inclusive_kl.InclusiveKL.importance`. The value means nothing by
     itself, and the generator is not trained by it:
     :class:`~zhusuan.variational.ReweightedWakeSleep` trains both.
 
@@ -108,10 +123,11 @@ class InclusiveKLObjective(VariationalObjective):
         self._axis = axis
 
     def execute(self, observed: Mapping[str, Any], reduce_mean: bool = True) -> Var:
-        """Return the loss.
+        """Return the loss, in nats.
 
         :param observed: name -> value of the observed variables.
         :param reduce_mean: average over the data, to shape [1]; False keeps one value per datum.
+        :return: the cost, to be minimised; shape [1], or that of the data axes.
         :raises ValueError: if a latent node is reparameterised, the nets do not fit each other,
             or an observed name is read by neither.
         """
@@ -128,7 +144,7 @@ def klpq(
     axis: int | Sequence[int] | None = None,
     variational: Any = None,
 ) -> InclusiveKL:
-    r"""Return the objective of fitting q by the inclusive divergence.
+    r"""Return the objective of fitting q by the inclusive divergence (Bornschein and Bengio 2015).
 
     ::
 
@@ -141,7 +157,7 @@ def klpq(
     :param axis: dim or dims of the log-probabilities that count particles; without it there is a
         warning.
     :param variational: the variational posterior, a BayesianNet or a callable as ``meta_bn``.
-    :return: the objective, whose ``importance()`` is the cost.
+    :return: the objective, whose ``importance()`` is the cost, in nats.
     :raises ValueError: if a latent node is reparameterised (the gradient would be biased), or as
         :func:`~zhusuan.variational.exclusive_kl.elbo`.
     """

@@ -20,7 +20,7 @@ def closed_form_kl(posterior: StochasticTensor, prior: StochasticTensor) -> Var 
 
     :param posterior: the node of q, drawn.
     :param prior: the node of p of that name; its parameters must not be made from its own value.
-    :return: Var of the shape of the node's log-probability, or None.
+    :return: Var, in nats, of the shape of the node's log-probability, or None.
     """
     q, p = posterior.dist, prior.dist
     alike = (

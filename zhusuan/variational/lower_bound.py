@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from zhusuan._tensor import Var, scalar, shape_of
-from zhusuan.framework.bn import BayesianNet, check_aligned
+from zhusuan.framework.alignment import check_aligned
+from zhusuan.framework.bn import BayesianNet
 from zhusuan.variational.base import difference
 from zhusuan.variational.baselines import (
     MovingMean,
@@ -37,6 +38,21 @@ class LowerBound:
 
         \mathcal{L} = \mathbb{E}_{q}\Big[\log p(x \mid z)
             - \beta \sum_n \max(\mathrm{KL}_n, \lambda)\Big].
+
+    Kingma and Welling 2014, eq. 3, for weight 1 and floor 0; Higgins et al. 2017 for the weight,
+    Kingma et al. 2016 for the floor.
+
+    :param meta_bn: as for :func:`elbo`, as the rest.
+    :param observed: name -> value of the observed variables.
+    :param latent: name -> (sample, log-probability), in place of ``variational``.
+    :param axis: dim or dims that count particles.
+    :param variational: the variational posterior.
+    :param kl_weight: the weight :math:`\beta`.
+    :param free_bits: the floor :math:`\lambda`, in nats.
+    :param analytic_kl: use closed forms of the divergence.
+    :raises TypeError: if a weight is no number.
+    :raises ValueError: as :func:`elbo`.
+    :ivar bn: the model's net after its run.
     """
 
     def __init__(
@@ -62,7 +78,7 @@ class LowerBound:
 
     @property
     def tensor(self) -> Var:
-        """The lower bound in nats: one value per datum, averaged over ``axis``."""
+        """The lower bound in nats, of the shape of the log joint without ``axis``."""
         return averaged(self._bound, self._axis)
 
     def sgvb(self) -> Var:
@@ -72,7 +88,7 @@ class LowerBound:
         ``use_path_derivative=True`` at the nodes of q the gradient is that of Roeder et al. 2017,
         eq. 5, whose variance goes to 0 as q comes close to the posterior.
 
-        :return: Var of the shape of :attr:`tensor`; minimise its mean.
+        :return: Var of the shape of :attr:`tensor`, in nats; minimise its mean.
         :raises ValueError: if a latent node is not reparameterised: the gradient would be biased.
         """
         self._nets.check_path("sgvb")
@@ -98,15 +114,16 @@ class LowerBound:
             earlier steps; it is kept with the model ``meta_bn``, so that must be one object from
             step to step. ``'rloo'``: for each particle on ``axis``, the mean of the others
             (Mnih and Rezende 2016; Kool et al. 2019). False: 0.
-        :param baseline: Var, a prediction of the learning signal from what is observed: one value
-            per datum (and particle). It is taken off first (Mnih and Gregor 2014, "centering the
-            learning signal").
+        :param baseline: Var of the shape of the log joint, a prediction of the learning signal from
+            what is observed: one value per datum (and particle). It is taken off first (Mnih and
+            Gregor 2014, "centering the learning signal").
         :param decay: of the moving mean.
         :param moving_mean: a state of one's own in place of the one kept with the model.
-        :return: the cost, of the shape of :attr:`tensor`; with ``baseline`` the pair of the cost
-            and that of the baseline, half its squared error; minimise the mean of both.
+        :return: the cost in nats, of the shape of :attr:`tensor`; with ``baseline`` the pair of the
+            cost and that of the baseline, half its squared error; minimise the mean of both.
         :raises ValueError: if a latent node is reparameterised (the gradient would be biased), or
             ``'rloo'`` has no second particle.
+        :raises TypeError: if ``baseline`` is no Var.
         """
         names = list(self._nets.draws)
         self._nets.check_score(names, "reinforce")
@@ -131,11 +148,14 @@ class LowerBound:
             \log q(z_n \mid \cdot)\Big], \qquad f = \log p(x, z) - \log q(z \mid x).
 
         :param variance_reduction: see :meth:`reinforce`, as for the others.
-        :param baseline: a prediction of the learning signal.
+        :param baseline: a prediction of the learning signal, likewise.
         :param decay: of the moving mean.
         :param moving_mean: a state of one's own.
-        :return: as :meth:`reinforce`; where all nodes are reparameterised the cost of the baseline
-            is 0.
+        :return: as :meth:`reinforce`, in nats; where all nodes are reparameterised the cost of the
+            baseline is 0.
+        :raises TypeError: if ``baseline`` is no Var.
+        :raises ValueError: if ``baseline`` does not broadcast to the log joint, or ``'rloo'`` has
+            no second particle.
         """
         names = self._nets.by_score("auto")
         return self._score(names, variance_reduction, baseline, decay, moving_mean)

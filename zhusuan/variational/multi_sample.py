@@ -9,6 +9,7 @@ import jittor as jt
 import numpy as np
 
 from zhusuan._tensor import Var, constant, shape_of
+from zhusuan.distributed import world_size
 from zhusuan.framework.bn import BayesianNet
 from zhusuan.special import log_mean_exp, log_softmax
 from zhusuan.variational.base import difference
@@ -21,6 +22,7 @@ from zhusuan.variational.nets import (
     sum_of,
     with_value,
 )
+from zhusuan.variational.spread import Everywhere, is_spread
 
 # A particle this many nats behind the best counts for nothing, and its logarithm is finite.
 _FAR_BEHIND = -1e4
@@ -40,6 +42,20 @@ class MultiSampleBound:
 
     which is the mean of :math:`\log w_k` at :math:`\alpha = 1`. Below, :math:`\theta` are the
     parameters of p, :math:`\phi` those of q.
+
+    Source: Li and Turner 2016, sec. 4.1; Burda et al. 2016, eq. 8, for :math:`\alpha = 0`.
+
+    :param meta_bn: callable from a dict of observations to a BayesianNet, the model.
+    :param observed: name -> value of the observed variables.
+    :param latent: name -> (sample, log-probability), in place of ``variational``.
+    :param axis: dim or dims that count particles; it must be given.
+    :param variational: the variational posterior.
+    :param alpha: order of the divergence.
+    :param function: what messages call the bound.
+    :param spread: under ``mpirun``, take the particles of all ranks together.
+    :raises ValueError: without ``axis``, for an ``alpha`` that is not finite, or as
+        :func:`~zhusuan.variational.exclusive_kl.elbo`.
+    :ivar bn: the model's net after its run.
     """
 
     def __init__(
@@ -52,6 +68,7 @@ class MultiSampleBound:
         *,
         alpha: float = 0.0,
         function: str = "importance_weighted_objective",
+        spread: bool = False,
     ) -> None:
         if axis is None:
             raise ValueError(f"{function}: axis, the dim of the particles, must be given")
@@ -61,6 +78,10 @@ class MultiSampleBound:
         self.variational, self.bn = self._nets.q, self._nets.p
         self._log_w = difference(self._nets.log_p(), self._nets.log_q())
         self._axis = check_axis(function, axis, shape_of(self._log_w))
+        self._everywhere: Everywhere | None = None
+        if is_spread(spread):
+            last, restore = particles_last(self._log_w.detach(), self._axis)
+            self._everywhere = Everywhere(last, self._alpha, restore)
 
     @property
     def tensor(self) -> Var:
@@ -69,7 +90,9 @@ class MultiSampleBound:
 
     @property
     def n_particles(self) -> int:
-        """The number of particles K."""
+        """The number of particles K, those of other ranks included if they count."""
+        if self._everywhere is not None:
+            return int(self._everywhere.log_w.shape[-1])
         shape = shape_of(self._log_w)
         return int(np.prod([shape[axis] for axis in self._axis]))
 
@@ -79,7 +102,7 @@ class MultiSampleBound:
         The signal-to-noise ratio of its gradient for :math:`\phi` falls with K (Rainforth et al.
         2018, theorem 1): see :meth:`dreg`.
 
-        :return: the negative bound, of the shape of :attr:`tensor`; minimise its mean.
+        :return: the negative bound in nats, of the shape of :attr:`tensor`; minimise its mean.
         :raises ValueError: if a latent node is not reparameterised: the gradient would be biased.
         """
         self._nets.check_path("sgvb")
@@ -98,7 +121,7 @@ class MultiSampleBound:
         of :math:`w_k`. Latents that are reparameterised are differentiated through
         their draws, and only the others have the first term; so mixed nets are right as well.
 
-        :return: the cost, of the shape of :attr:`tensor`; its value is the negative bound.
+        :return: the cost in nats, of the shape of :attr:`tensor`; its value is the negative bound.
             Minimise its mean.
         :raises ValueError: if there are less than 2 particles, or if all latent nodes are
             reparameterised, so that nothing is left to be scored: use :meth:`sgvb` or
@@ -123,7 +146,7 @@ class MultiSampleBound:
             return -bound
         log_q = self._nets.log_q(scored)
         score = (self._signal() * log_q).sum(list(self._axis))
-        return -with_value(bound, bound + score.reshape(list(shape_of(bound))))
+        return -with_value(bound, bound + self._counted(score.reshape(list(shape_of(bound)))))
 
     def dreg(self) -> Var:
         r"""Return the cost with the doubly reparameterised gradient (Tucker et al. 2019).
@@ -138,7 +161,7 @@ class MultiSampleBound:
         squared. The gradient for :math:`\theta` is that of :meth:`sgvb`. Both nets are run a
         second time.
 
-        :return: the cost, of the shape of :attr:`tensor`; its value is the negative bound.
+        :return: the cost in nats, of the shape of :attr:`tensor`; its value is the negative bound.
             Minimise its mean.
         :raises ValueError: if a latent node is not reparameterised, the second run is not
             possible, or draws do not align with the data.
@@ -148,14 +171,15 @@ class MultiSampleBound:
     def auto(self) -> Var:
         """Return the cost of :meth:`sgvb` if all latents are reparameterised, else :meth:`vimco`.
 
-        :return: the cost, of the shape of :attr:`tensor`.
+        :return: the cost in nats, of the shape of :attr:`tensor`.
         """
         return self.vimco() if self._nets.by_score("auto") else self.sgvb()
 
     def dreg_mean(self) -> Var:
         """Return the mean of :meth:`dreg` over the data, also where draws do not align with them.
 
-        :return: Var of shape [1].
+        :return: Var of shape [1], in nats.
+        :raises ValueError: as :meth:`dreg`.
         """
         return self._dreg((1,))
 
@@ -181,7 +205,7 @@ class MultiSampleBound:
         log_w = difference(log_p, log_q)
         bound = self._bound(log_w)
         n_data = int(np.prod(shape_of(bound))) if shape == (1,) else 1
-        weights = jt.exp(self._log_weights(log_w.detach()))
+        weights = self._normalised(log_w.detach())
         factor = weights * weights
         if self._alpha != 0.0:
             of_plain = constant(self._alpha, weights)
@@ -193,9 +217,18 @@ class MultiSampleBound:
         )
         of_theta = (weights.detach() * log_p).sum(list(self._axis))
         surrogate = _mean_to(of_theta.reshape(list(shape_of(bound))), shape)
-        return -with_value(_mean_to(bound, shape), surrogate + through_draws / n_data)
+        gradient = self._counted(surrogate + through_draws / n_data)
+        return -with_value(_mean_to(bound, shape), gradient)
+
+    def _counted(self, part: Var) -> Var:
+        """Make up for the optimizer's mean over the ranks, whose parts are to be summed."""
+        return part if self._everywhere is None else part * float(world_size())
 
     def _bound(self, log_w: Var) -> Var:
+        if self._everywhere is not None:
+            bound = self._everywhere.bound
+            part = (self._everywhere.weights * log_w).sum(list(self._axis))
+            return with_value(bound, self._counted(part.reshape(list(shape_of(bound)))))
         if self._alpha == 1.0:
             return averaged(log_w, self._axis)
         bound = log_mean_exp(self._scaled(log_w), self._axis)
@@ -204,23 +237,32 @@ class MultiSampleBound:
     def _scaled(self, log_w: Var) -> Var:
         return log_w if self._alpha == 0.0 else log_w * constant(1.0 - self._alpha, log_w)
 
-    def _log_weights(self, log_w: Var) -> Var:
+    def _normalised(self, log_w: Var) -> Var:
+        if self._everywhere is not None:
+            return self._everywhere.weights
         scaled = self._scaled(log_w)
         if len(self._axis) == 1:
-            return log_softmax(scaled, self._axis[0])
+            return jt.exp(log_softmax(scaled, self._axis[0]))
         last, restore = particles_last(scaled, self._axis)
-        return restore(log_softmax(last, -1))
+        return jt.exp(restore(log_softmax(last, -1)))
 
     def _signal(self) -> Var:
         """Return the bound less that without each particle, of the shape of the weights."""
         log_w, restore = particles_last(self._log_w.detach(), self._axis)
+        if self._everywhere is None:
+            return restore(self._signal_of(log_w))
+        everywhere = self._everywhere
+        signal = self._signal_of(jt.array(everywhere.log_w.astype(str(log_w.dtype))))
+        return everywhere.own(signal.numpy())
+
+    def _signal_of(self, log_w: Var) -> Var:
         if self._alpha == 1.0:
             # The bound is a mean: what a particle adds is its difference to the others' mean.
             k = shape_of(log_w)[-1]
             others = (log_w.sum(-1, keepdims=True) - log_w) / (k - 1)
-            return restore((log_w - others) / k)
+            return (log_w - others) / k
         signal = leave_one_out_gain(self._scaled(log_w))
-        return restore(signal / constant(1.0 - self._alpha, signal))
+        return signal / constant(1.0 - self._alpha, signal)
 
 
 def leave_one_out_gain(log_w: Var) -> Var:

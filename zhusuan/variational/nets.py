@@ -9,7 +9,8 @@ import jittor as jt
 import numpy as np
 
 from zhusuan._tensor import Var, as_var, shape_of
-from zhusuan.framework.bn import BayesianNet, check_aligned
+from zhusuan.framework.alignment import check_aligned
+from zhusuan.framework.bn import BayesianNet
 from zhusuan.framework.judging import judged_together
 from zhusuan.framework.stochastic_tensor import StochasticTensor
 from zhusuan.variational.base import check_latents, run_nets

@@ -20,10 +20,10 @@ class RenyiObjective(MultiSampleObjective):
         \hat{\mathcal{L}}_\alpha = \frac{1}{1 - \alpha} \log \frac1K \sum_{k=1}^K
         \left(\frac{p(x, z_k)}{q(z_k \mid x)}\right)^{1 - \alpha}, \qquad z_k \sim q(z \mid x)
 
-    (Li and Turner 2016, sec. 4.1). For :math:`\alpha = 1` it is the ELBO, for 0 the importance
-    weighted bound. As K grows it tends to :math:`\log p(x) - D_\alpha(q(z \mid x) \,\|\, p(z \mid
-    x))`, which is below the evidence for :math:`\alpha > 0` and above it for :math:`\alpha < 0`;
-    it does not rise with :math:`\alpha`.
+    (Li and Turner 2016, sec. 4.1), in nats. For :math:`\alpha = 1` it is the ELBO, for 0 the
+    importance weighted bound. As K grows it tends to
+    :math:`\log p(x) - D_\alpha(q(z \mid x) \,\|\, p(z \mid x))`, which is below the evidence for
+    :math:`\alpha > 0` and above it for :math:`\alpha < 0`; it does not rise with :math:`\alpha`.
 
     :param generator: callable from a dict of observations to a
         :class:`~zhusuan.framework.bn.BayesianNet`, the model :math:`p(x, z)`.
@@ -31,6 +31,7 @@ class RenyiObjective(MultiSampleObjective):
     :param alpha: order :math:`\alpha` of the divergence, finite.
     :param axis: dim or dims of the log-probabilities that count particles; it must be given.
     :param estimator: as for :class:`~zhusuan.variational.ImportanceWeightedObjective`.
+    :param spread: as there.
     :raises TypeError: if one of the nets is not callable.
     :raises ValueError: for an unknown estimator, an ``alpha`` that is not finite, or without
         ``axis``.
@@ -43,8 +44,9 @@ class RenyiObjective(MultiSampleObjective):
         alpha: float = 0.5,
         axis: int | Sequence[int] | None = None,
         estimator: str = "sgvb",
+        spread: bool = False,
     ) -> None:
-        super().__init__(generator, variational, axis, estimator, alpha)
+        super().__init__(generator, variational, axis, estimator, alpha, spread)
 
 
 def renyi(
@@ -55,7 +57,9 @@ def renyi(
     variational: Any = None,
     alpha: float = 0.5,
 ) -> Var:
-    """Return the variational Renyi bound of what is observed; see :class:`RenyiObjective`.
+    """Return the variational Renyi bound of what is observed (Li and Turner 2016, sec. 4.1).
+
+    See :class:`RenyiObjective`.
 
     :param meta_bn: callable from a dict of observations to a BayesianNet, the model.
     :param observed: name -> value of the observed variables.
@@ -63,8 +67,8 @@ def renyi(
     :param axis: dim or dims of the log-probabilities that count particles; it must be given.
     :param variational: the variational posterior, a BayesianNet or a callable as ``meta_bn``.
     :param alpha: order of the divergence.
-    :return: Var of one value per datum, in nats, with the methods ``sgvb()``, ``vimco()`` and
-        ``dreg()``.
+    :return: Var of one value per datum, in nats, of the shape of the log joint without ``axis``;
+        with the methods ``sgvb()``, ``vimco()`` and ``dreg()``.
     :raises ValueError: if ``axis`` is None, or as
         :func:`~zhusuan.variational.exclusive_kl.elbo`.
     """

@@ -18,6 +18,7 @@ def linear_warmup(steps: int, start: float = 0.0, end: float = 1.0) -> Callable[
     :param end: the final weight.
     :return: function of the step, 0 for the first.
     :raises ValueError: if ``steps`` is below 1 or a weight is negative.
+    :raises TypeError: if a weight is no number.
     """
     if steps < 1:
         raise ValueError(f"linear_warmup: steps must be at least 1, got {steps}")

@@ -12,6 +12,9 @@ import numpy as np
 from zhusuan import random
 from zhusuan._tensor import Var, as_var, host_view
 from zhusuan.checkpoint.states import states
+from zhusuan.distributed import all_reduce, do_all, world_size
+from zhusuan.distributed.collectives import Together
+from zhusuan.distributed.gradients import gradient_weight
 from zhusuan.distributions.constraints import Constraint
 from zhusuan.distributions.validation import collected, validation
 from zhusuan.optim.adam import Adam, AdamW
@@ -58,6 +61,10 @@ class TrainStep:
     a counter) is noticed where its numbers change: call :meth:`recheck` after such a change, as
     :func:`~zhusuan.variational.fit` does before each epoch.
 
+    Under ``mpirun`` each rank gives its part of the batch, see
+    :func:`zhusuan.distributed.batch_part`, and all make the step together: as a recording if all
+    have one. The loss is that of the whole batch.
+
     :param objective: an objective of this library, a ``jt.Module`` or a function, from a dict of
         observations to a loss, a Var of shape [1].
     :param optimizer: whose parameters are trained.
@@ -74,8 +81,6 @@ class TrainStep:
         self.problem = ""
         if not is_possible():
             self.problem = "replays need the CPU"
-        elif jt.in_mpi:
-            self.problem = "gradients are averaged over processes"
         elif self._fused is None:
             self.problem = f"{type(optimizer).__name__} is not one of those that are known"
 
@@ -87,8 +92,10 @@ class TrainStep:
     def __call__(self, observed: Mapping[str, Any]) -> float:
         """Make one step.
 
-        :param observed: name -> array or Var.
+        :param observed: name -> array or Var, of any shape; each set of shapes is recorded by
+            itself.
         :return: the loss before the step.
+        :raises TypeError: if a value is not numeric.
         """
         given = {name: as_var(v, what=f"observed[{name!r}]") for name, v in observed.items()}
         value = self.attempt(given)
@@ -96,7 +103,7 @@ class TrainStep:
             loss = self._objective(given)
             self._optimizer.step(loss)
             jt.sync_all()
-            value = float(loss.item())
+            value = whole_loss(float(loss.item()))
         return value
 
     def recheck(self) -> None:
@@ -110,10 +117,32 @@ class TrainStep:
         It is not if the loss or a gradient is not finite, either: a step by the graph, with the
         same random numbers, then shows where this comes from.
 
-        :param observed: name -> Var.
+        :param observed: name -> Var, as for a call.
+        :return: the loss before the step, or None.
         """
+        found = self._replayed(observed)
+        if not do_all(found is not None, "all can replay a step"):
+            if found is not None:
+                random.set_state(found[1])
+            return None
+        assert found is not None
+        recorded, before = found
+        if world_size() > 1:
+            recorded.share()
+        if not recorded.update():
+            if world_size() == 1:
+                random.set_state(before)
+                return None
+            self._step_along(recorded.shared[1:])  # the others have taken this step
+        self.n_replayed += 1
+        return float(recorded.shared[0][0])
+
+    def _replayed(self, observed: Mapping[str, Var]) -> tuple[_Recorded, random.State] | None:
+        """Run a recording; return it and the random state before, or None if nothing was done."""
         if self.problem or not getattr(self._optimizer, _NOTHING_SUMMED_UP, True):
             return None
+        if world_size() > 1 and self._optimizer.n_step % self._optimizer.param_sync_iter == 0:
+            return None  # the optimizer shares its parameters anew
         arrays = [host_view(var) for var in observed.values()]
         key = tuple((name, array.shape) for name, array in zip(observed, arrays))
         recorded = self._shapes.get(key)
@@ -123,11 +152,21 @@ class TrainStep:
             return None
         before = random.get_state()
         outputs = self._outputs(recorded, arrays)
-        if outputs is None or not _all_finite(outputs) or not recorded.update():
+        if outputs is None or not _all_finite(outputs):
             random.set_state(before)
             return None
-        self.n_replayed += 1
-        return float(outputs[0][0])
+        return recorded, before
+
+    def _step_along(self, gradients: Sequence[np.ndarray]) -> None:
+        """Let the optimizer make its own step along gradients."""
+        remaining = iter(gradients)
+        for group in self._optimizer.param_groups:
+            for var, gradient in zip(group["params"], group["grads"]):
+                if not var.is_stop_grad():
+                    gradient.update(jt.array(next(remaining), dtype="float32").stop_grad())
+        self._optimizer.n_step += 1
+        self._optimizer.step()
+        jt.sync_all()
 
     def _outputs(self, recorded: _Recorded, arrays: list[np.ndarray]) -> list[np.ndarray] | None:
         """Return the loss and the gradients, or None."""
@@ -232,6 +271,7 @@ class _Recorded:
         self.in_place: InPlaceUpdate | None = None
         self.n_tried = self.check_at = self._n_runs = 0
         self.outputs: list[np.ndarray] = []
+        self.shared: list[np.ndarray] = []
         self._checks: list[tuple[Constraint, np.ndarray]] = []
         self._makes: list[Make] = []
         self._parameters: list[Var] = []
@@ -257,8 +297,15 @@ class _Recorded:
         self._checks = list(zip(constraints, program.outputs[n:]))
         self._ids = [var.id for var in parameters]
         self._n_runs = self.check_at = 0
-        gradients = [memory.ctypes.data for memory in self.outputs[1:]]
+        self._together = Together(self.outputs) if world_size() > 1 else None
+        self.shared = self.outputs if self._together is None else self._together.sums
+        gradients = [memory.ctypes.data for memory in self.shared[1:]]
         self._gradients = (ctypes.c_int64 * len(gradients))(*gradients)
+
+    def share(self) -> None:
+        """Take the mean of the loss and the gradients over the ranks, into :attr:`shared`."""
+        assert self._together is not None
+        self._together.add_up(self.outputs, gradient_weight(), "the loss and its gradients")
 
     def update(self) -> bool:
         """Step along the gradients of the last run; False, and nothing is done, if that is unsafe.
@@ -294,6 +341,16 @@ class _Recorded:
             memory[...] = array
         self.program.run()
         return self.outputs
+
+
+def whole_loss(loss: float) -> float:
+    """Return the loss of a whole batch, given that of this rank's part.
+
+    :param loss: the mean over the part.
+    """
+    if world_size() == 1:
+        return loss
+    return float(all_reduce(np.float64(loss * gradient_weight())))
 
 
 def _chain(arrays: list[np.ndarray], makes: list[Make]) -> Iterator[np.ndarray]:

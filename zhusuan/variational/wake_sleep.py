@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zhusuan._tensor import Var, mean_all, shape_of
-from zhusuan.framework.bn import BayesianNet, check_aligned
+from zhusuan.framework.alignment import check_aligned
+from zhusuan.framework.bn import BayesianNet
 from zhusuan.framework.judging import judged_together
 from zhusuan.special import log_mean_exp
 from zhusuan.variational.base import VariationalObjective, difference
@@ -24,8 +25,8 @@ class ReweightedWakeSleep(VariationalObjective):
     * sleep phase of q: :math:`-\log q(z \mid x)` of a pair that the generator dreamt.
 
     Calling the objective gives the first plus ``insomnia`` times the second plus the rest of the
-    third; each phase is a method as well, for a schedule of one's own. The phases' gradients do
-    not mix: what is for q does not reach p.
+    third; each phase is a method as well, for a schedule of one's own. All are in nats. The phases'
+    gradients do not mix: what is for q does not reach p.
 
     :param generator: callable from a dict of observations to a
         :class:`~zhusuan.framework.bn.BayesianNet`, the model :math:`p(x, z)`.
@@ -51,10 +52,11 @@ class ReweightedWakeSleep(VariationalObjective):
         self._axis, self._insomnia = axis, float(insomnia)
 
     def execute(self, observed: Mapping[str, Any], reduce_mean: bool = True) -> Var:
-        """Return the sum of the phases' losses.
+        """Return the sum of the phases' losses, in nats.
 
         :param observed: name -> value of the observed variables.
         :param reduce_mean: average over the data, to shape [1]; False keeps one value per datum.
+        :return: the loss, to be minimised; shape [1], or that of the data axes.
         :raises ValueError: if a latent node is reparameterised, the nets do not fit each other,
             or an observed name is read by neither.
         """
@@ -77,6 +79,8 @@ class ReweightedWakeSleep(VariationalObjective):
 
         :param observed: name -> value of the observed variables.
         :param reduce_mean: average over the data, to shape [1].
+        :return: in nats; shape [1], or that of the data axes.
+        :raises ValueError: as a call.
         """
         cost = self._of_theta(self._wake(observed))
         return mean_all(cost) if reduce_mean else cost
@@ -86,6 +90,8 @@ class ReweightedWakeSleep(VariationalObjective):
 
         :param observed: name -> value of the observed variables.
         :param reduce_mean: average over the data, to shape [1].
+        :return: in nats; shape [1], or that of the data axes.
+        :raises ValueError: as a call.
         """
         objective = InclusiveKL(self.generator, observed, None, self._axis, self.variational)
         cost = objective.importance()
@@ -104,6 +110,8 @@ class ReweightedWakeSleep(VariationalObjective):
         :param reduce_mean: average over the dreams, to shape [1].
         :param data: names in ``observed`` that are nodes of the generator; found by a run of both
             nets if left out.
+        :return: in nats; shape [1], or that of the data axes.
+        :raises ValueError: if the variational net draws what the generator does not dream of.
         """
         if data is None:
             nets = self._wake(observed)

@@ -32,6 +32,7 @@ def register_kl(
 
     :param type_p: class of the first distribution.
     :param type_q: class of the second.
+    :return: a decorator, which gives the function back; what that returns is in nats.
     :raises TypeError: if one of them is not a family.
     """
     for given in (type_p, type_q):
@@ -80,6 +81,7 @@ def has_kl(p: Distribution, q: Distribution) -> bool:
 
     :param p: first distribution.
     :param q: second distribution.
+    :return: True if it does.
     """
     return _find(type(p), type(q)) is not None
 

@@ -29,6 +29,15 @@ class Bayesian(nn.Module):
     Calling it, ``net(bn, x)``, adds a node to ``bn`` for each chosen parameter, or takes its
     observed value, and returns what the network makes of ``x`` with these parameters.
 
+    :param module: the network, as the rest is for :func:`zhusuan.bayesian`.
+    :param prior: prior of the chosen parameters.
+    :param where: which parameters.
+    :param name: begins the nodes' names.
+    :param vectorize: whether to compute all sets of weights at once.
+    :param input_ndims: how many dims an input has without particles.
+    :raises TypeError: if an argument is of the wrong kind.
+    :raises ValueError: if no parameter is chosen, a pattern matches none, or layers that can't be
+        vectorised are to be.
     :ivar module: the network without the chosen parameters; where they were stands a mark.
     """
 
@@ -63,7 +72,7 @@ class Bayesian(nn.Module):
 
     @property
     def initial(self) -> dict[str, np.ndarray]:
-        """The values that the chosen parameters had before, by the name of the node.
+        """The values that the chosen parameters had before, by the name of the node; same shapes.
 
         Good starts for variational posteriors and for chains.
         """
@@ -255,6 +264,7 @@ def bayesian(
         them, Vars have the particle dims in front, of size 1 where they share.
     :param input_ndims: how many dims an input has without particles; by default what the first
         layer takes, 2 for ``nn.Linear``.
+    :return: the network, to be called with a BayesianNet in front: ``net(bn, x)``.
     :raises TypeError: if it is no module, or an argument is of the wrong kind.
     :raises ValueError: if no parameter is chosen, a pattern matches none, or a prior does not
         fit a shape.

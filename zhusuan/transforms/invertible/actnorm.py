@@ -38,6 +38,8 @@ class ActNorm(Transform):
     :param data_init: which direction data come: ``'forward'``; ``'inverse'`` in a flow from the
         latent to the data, whose density takes the inverse; None to start as the identity.
     :raises ValueError: for sizes below 1 or another direction.
+    :ivar loc: b, shape [n_channels].
+    :ivar log_scale: s, shape [n_channels].
     """
 
     def __init__(

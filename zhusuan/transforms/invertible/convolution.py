@@ -34,6 +34,7 @@ class InvertibleConv1x1(Transform):
     :param n_channels: number of channels, the first dim of an event.
     :param event_ndims: 1 for vectors, 3 for images, (channels, height, width).
     :raises ValueError: for sizes below 1.
+    :ivar lu: the parameter, shape [n_channels, n_channels].
     """
 
     def __init__(self, n_channels: int, event_ndims: int = 3) -> None:

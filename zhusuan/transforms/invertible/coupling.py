@@ -132,6 +132,7 @@ class AdditiveCoupling(_Coupling):
     :param activation: function of a Var after the default net's hidden layers, ``nn.relu`` by
         default.
     :raises ValueError: for sizes below 1, or a mask that does not fit.
+    :ivar nn: the network.
     """
 
     def _forward(self, x: Var, context: Any = None) -> Var:
@@ -171,6 +172,7 @@ class AffineCoupling(_Coupling):
     :param bound: c, positive: scales lie within :math:`e^{\pm c}`.
     :raises ValueError: for sizes below 1, a mask that does not fit, or a bound that is not
         positive.
+    :ivar nn: the network.
     """
 
     _n_outputs = 2

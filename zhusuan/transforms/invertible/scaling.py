@@ -19,6 +19,7 @@ class Scaling(Transform):
 
     :param n_dim: entries of a vector.
     :raises ValueError: if there is none.
+    :ivar log_scale: s, shape [n_dim].
     """
 
     event_ndims_in = 1

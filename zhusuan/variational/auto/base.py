@@ -136,6 +136,8 @@ class AutoGuide(LoadsChecked):
         :param n: number of draws.
         :return: name -> array of shape ``[n] + shape of the node``; it is what
             :func:`zhusuan.predict` takes as ``posterior``.
+        :raises TypeError: if ``n`` is no int.
+        :raises ValueError: if it is below 1.
         """
         _check_count(type(self).__name__, "n", n, optional=False)
         with jt.no_grad():

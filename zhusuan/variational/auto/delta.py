@@ -30,6 +30,7 @@ class Delta(AutoGuide):
     :param init: where the points begin.
     :param jacobian: find the mode of the density of the real coordinates.
     :param latents: names of the latent nodes to cover, by default all.
+    :ivar loc: the points' real coordinates, shape [D].
     """
 
     def __init__(
@@ -47,7 +48,10 @@ class Delta(AutoGuide):
         self._jacobian = bool(jacobian)
 
     def unconstrained_mean(self) -> np.ndarray:
-        """Return the point's real coordinates, float64 of shape [D]."""
+        """Return the point's real coordinates.
+
+        :return: float64 array of shape [D].
+        """
         return self.loc.numpy().astype(np.float64)
 
     def _vector(self) -> Distribution:

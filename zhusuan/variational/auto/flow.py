@@ -50,6 +50,9 @@ class NormalizingFlow(JointGuide):
         than 32.
     :param options: ``latents``, ``reparameterize``, ``use_path_derivative``.
     :raises ValueError: for a size below 1.
+    :ivar loc: m, shape [D].
+    :ivar logstd: :math:`\log s`, shape [D].
+    :ivar layers: the maps, a :class:`~zhusuan.transforms.Sequential`.
     """
 
     def __init__(

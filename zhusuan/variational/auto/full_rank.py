@@ -36,6 +36,9 @@ class FullRank(JointGuide, GaussianGuide):
     :param init: where the mean begins.
     :param init_scale: first standard deviation on the real scale; correlations begin at 0.
     :param options: ``latents``, ``reparameterize``, ``use_path_derivative``.
+    :ivar loc: m, shape [D].
+    :ivar logstd: :math:`\log s`, shape [D].
+    :ivar mixing: M, of which the part below the diagonal counts, shape [D, D].
     """
 
     def __init__(
@@ -61,7 +64,10 @@ class FullRank(JointGuide, GaussianGuide):
         return jt.exp(self.logstd).reshape([self._dim, 1]) * unit
 
     def covariance(self) -> np.ndarray:
-        """Return the covariance of the real coordinates, float64 of shape [D, D]."""
+        """Return the covariance of the real coordinates.
+
+        :return: float64 array of shape [D, D].
+        """
         unit = np.tril(self.mixing.numpy().astype(np.float64), -1) + np.eye(self._dim)
         factor = np.exp(self.logstd.numpy().astype(np.float64))[:, None] * unit
         return factor @ factor.T

@@ -26,17 +26,25 @@ class GaussianGuide(AutoGuide):
 
     @abstractmethod
     def covariance(self) -> np.ndarray:
-        """Return the covariance of the real coordinates, float64 of shape [D, D].
+        """Return the covariance of the real coordinates.
 
         ``guide.index`` says which rows belong to which node.
+
+        :return: float64 array of shape [D, D].
         """
 
     def unconstrained_mean(self) -> np.ndarray:
-        """Return the mean of the real coordinates, float64 of shape [D]."""
+        """Return the mean of the real coordinates.
+
+        :return: float64 array of shape [D].
+        """
         return self.loc.numpy().astype(np.float64)
 
     def unconstrained_stddev(self) -> np.ndarray:
-        """Return the standard deviations of the real coordinates, float64 of shape [D]."""
+        """Return the standard deviations of the real coordinates.
+
+        :return: float64 array of shape [D].
+        """
         return np.sqrt(np.diagonal(self.covariance()))
 
     def _quantiles(self, probabilities: np.ndarray) -> dict[str, np.ndarray]:

@@ -49,9 +49,9 @@ class JointGuide(AutoGuide):
 
     .. math:: \log q(z) = \log q(u) - \sum_n \log|\det T_n'(u_n)|, \qquad z_n = T_n(u_n)
 
-    Its nets have it as their ``log_joint()``, one number for each particle, and the nodes have no
-    ``log_prob`` of their own. The model's log joint must be one number for each particle, too.
-    Either all latent nodes are drawn or all are observed.
+    (Kucukelbir et al. 2017, sec. 2.3). Its nets have it as their ``log_joint()``, one number for
+    each particle, and the nodes have no ``log_prob`` of their own. The model's log joint must be
+    one number for each particle, too. Either all latent nodes are drawn or all are observed.
     """
 
     _is_joint = True

@@ -73,6 +73,8 @@ class Laplace(Delta):
             whose second derivatives Jittor gets wrong: checked along a random direction. A model
             with ``jt.linalg`` ends the process; ``zs.linalg`` does not.
         :param options: options of :class:`FullRank`.
+        :return: a normal family whose mean is the mode and whose covariance is the inverse of the
+            curvature.
         :raises ValueError: if the curvature is not that of a maximum, so that this is not the mode;
             for an unknown method, or if Jittor's second derivatives are wrong.
         """
@@ -95,7 +97,7 @@ class Laplace(Delta):
 
         :param vector: real coordinates, shape [D].
         :param observed: the data; by default those that the guide was built from.
-        :return: Var of shape [1].
+        :return: Var of shape [1], in nats.
         """
         model, built_from = self._built_from
         pairs = {latent.name: latent.value_and_log_det(vector) for latent in self._latents}

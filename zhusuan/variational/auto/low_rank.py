@@ -40,6 +40,9 @@ class LowRank(JointGuide, GaussianGuide):
     :param rank: R, between 1 and D; by default the square root of D, rounded.
     :param options: ``latents``, ``reparameterize``, ``use_path_derivative``.
     :raises ValueError: if ``rank`` is out of range.
+    :ivar loc: m, shape [D].
+    :ivar logstd: :math:`\log s`, shape [D].
+    :ivar mixing: F, shape [D, R].
     """
 
     def __init__(
@@ -65,7 +68,10 @@ class LowRank(JointGuide, GaussianGuide):
         return LowRankMultivariateNormal(self.loc, factor, scale * scale, **self._options)
 
     def covariance(self) -> np.ndarray:
-        """Return the covariance of the real coordinates, float64 of shape [D, D]."""
+        """Return the covariance of the real coordinates.
+
+        :return: float64 array of shape [D, D].
+        """
         scale = np.exp(self.logstd.numpy().astype(np.float64))[:, None]
         factor = scale * self.mixing.numpy().astype(np.float64)
         return factor @ factor.T + np.diag(scale[:, 0] ** 2)

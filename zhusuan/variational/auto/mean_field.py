@@ -40,6 +40,8 @@ class MeanField(GaussianGuide):
     :param init: where the means begin.
     :param init_scale: first standard deviation on the real scale.
     :param options: ``latents``, ``reparameterize``, ``use_path_derivative``.
+    :ivar loc: m, shape [D].
+    :ivar logstd: :math:`\log s`, shape [D].
     """
 
     def __init__(
@@ -78,9 +80,15 @@ class MeanField(GaussianGuide):
         )
 
     def covariance(self) -> np.ndarray:
-        """Return the covariance of the real coordinates, a diagonal matrix of shape [D, D]."""
+        """Return the covariance of the real coordinates, a diagonal matrix.
+
+        :return: array of shape [D, D].
+        """
         return np.diag(self.unconstrained_stddev() ** 2)
 
     def unconstrained_stddev(self) -> np.ndarray:
-        """Return the standard deviations of the real coordinates, float64 of shape [D]."""
+        """Return the standard deviations of the real coordinates.
+
+        :return: float64 array of shape [D].
+        """
         return np.exp(self.logstd.numpy().astype(np.float64))
