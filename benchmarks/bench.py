@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench_report import write_report
+from floors import floors
 from harness import HERE, PEERS_PYTHON, Worker, WorkerDied, machine, summary, use_cores
 from peers.training import SIZES
 from tqdm import tqdm
@@ -102,7 +103,7 @@ CASES = {
         "hmc", "the same, 64 chains", "transition", ("zhusuan", "numpyro"), {"chains": 64}, 0.05,
     ),
 }  # fmt: skip
-SECTIONS = (*CASES, "profile", "start", "growth", "distributions", "mcmc")
+SECTIONS = (*CASES, "floors", "profile", "start", "growth", "distributions", "mcmc")
 
 # axis -> case, the size that grows, its values, who takes part
 GROWTH: dict[str, tuple[str, str, tuple[int, ...], tuple[str, ...]]] = {
@@ -375,7 +376,8 @@ def run(args: argparse.Namespace, sections: list[str]) -> dict[str, Any]:
     load = os.getloadavg()[0]
     figures: dict[str, Any] = {"cases": {}}
     others: dict[str, Callable[[], Any]] = {
-        "profile": bench.profile, "start": bench.starts, "growth": bench.growth,
+        "floors": lambda: floors(args.threads), "profile": bench.profile,
+        "start": bench.starts, "growth": bench.growth,
         "distributions": bench.distributions, "mcmc": bench.mcmc,
     }  # fmt: skip
 

@@ -57,8 +57,8 @@ def report(figures: dict[str, Any]) -> str:
         parts += ["## Losses", LOSSES, _losses(cases)]
         parts += ["## Peak memory, MiB", MEMORY, _memory(cases)]
     writers = {
-        "profile": _profile, "start": _start, "growth": _growth, "distributions": _distributions,
-        "mcmc": _mcmc,
+        "floors": _floors, "profile": _profile, "start": _start, "growth": _growth,
+        "distributions": _distributions, "mcmc": _mcmc,
     }  # fmt: skip
     for name, write in writers.items():
         if figures.get(name):
@@ -130,6 +130,22 @@ def _memory(cases: dict[str, Any]) -> str:
         for case in cases.values()
     ]  # fmt: skip
     return _table(["work", *columns], rows)
+
+
+def _floors(floors: dict[str, Any]) -> str:
+    rates = floors["rates"]
+    rows = [
+        [case, f"{f['gflop']:.2f}", f"{f['arithmetic ms']:.2f}", f"{f['mbytes']:.0f}",
+         f"{f['bytes ms']:.2f}"]
+        for case, f in floors.items() if case != "rates"
+    ]  # fmt: skip
+    return (
+        "## Floors of the training steps\n\n"
+        "What the arithmetic and the bytes of a step take at the rates of a large product "
+        f"({rates['gflops']:.0f} GFLOP/s) and of copying memory ({rates['gbytes']:.1f} GB/s); "
+        "`floors.py` says what is counted.\n\n"
+        + _table(["case", "GFLOP", "ms", "MB", "ms"], rows)
+    )
 
 
 def _profile(profile: dict[str, Any]) -> str:
