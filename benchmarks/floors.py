@@ -10,6 +10,8 @@ products do not reach the rate of a large one.
 
 from __future__ import annotations
 
+import json
+import sys
 import threading
 import time
 
@@ -79,5 +81,4 @@ def floors(threads: int) -> dict[str, dict[str, float]]:
 
 
 if __name__ == "__main__":
-    for name, figures in floors(2).items():
-        print(name, {key: round(value, 3) for key, value in figures.items()})
+    print(json.dumps(floors(int(sys.argv[1]))))

@@ -22,6 +22,8 @@ def log_likelihoods(
 ) -> np.ndarray:
     """Estimate the log-likelihood of each image by importance sampling, on average too low.
 
+    Under ``mpirun`` each process takes its part of the images.
+
     :param generator: the model.
     :param proposal: the posterior that is drawn from.
     :param x: images, ``[n, 784]``.
@@ -30,9 +32,11 @@ def log_likelihoods(
     :param axis: dim of the particles that one run of ``proposal`` draws, None for a single draw.
     :returns: nats, ``[n]``.
     """
+    part = zs.distributed.shard(x)
     bar = tqdm(
-        batches(x, batch_size, shuffle=False), "log-likelihood", n_batches(len(x), batch_size),
-        leave=False, disable=None,
+        batches(part, batch_size, shuffle=False), "log-likelihood",
+        n_batches(len(part), batch_size), leave=False,
+        disable=None if zs.distributed.is_main() else True,
     )  # fmt: skip
     found = [
         zs.is_loglikelihood(
@@ -41,4 +45,4 @@ def log_likelihoods(
         ).numpy()
         for rows in bar
     ]  # fmt: skip
-    return np.concatenate(found)
+    return zs.distributed.gather_rows(np.concatenate([np.zeros(0, np.float32), *found]))

@@ -7,11 +7,12 @@ one seed; :func:`zhusuan.variational.fit` cuts its data; files are written by ra
 exchanges beside that, it exchanges by the functions here, which take and return NumPy arrays.
 
 ======================  ===========================================================
-:mod:`.collectives`     sums, means and the like over the ranks
-:mod:`.shards`          which part of the data is this rank's
-:mod:`.gradients`       optimizers take the mean of the gradients over the ranks
-:mod:`.failures`        a rank that fails ends the job
-:mod:`.library`         MPI's functions
+``collectives``         sums, means and the like over the ranks
+``shards``              which part of the data is this rank's
+``gradients``           optimizers take the mean of the gradients over the ranks
+``interrupts``          Ctrl-C on one rank stops all
+``failures``            a rank that fails ends the job
+``library``             MPI's functions
 ======================  ===========================================================
 """
 

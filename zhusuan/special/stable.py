@@ -15,6 +15,7 @@ import math
 import jittor as jt
 
 from zhusuan._tensor import Var, broadcast_shapes, settled, shape_of
+from zhusuan.special import many_bernoulli
 
 LOG_2PI = math.log(2.0 * math.pi)
 
@@ -136,6 +137,8 @@ def bernoulli_log_prob(logits: Var, x: Var) -> Var:
         gradient to the logits, for others.
     :return: Var of the broadcast shape.
     """
+    if many_bernoulli.is_for(logits, x):
+        return many_bernoulli.log_prob(settled(logits), settled(x))
     shape = broadcast_shapes(shape_of(logits), shape_of(x))
     if shape is not None and shape_of(logits) != shape:
         logits = logits.broadcast(list(shape))

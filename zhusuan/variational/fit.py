@@ -17,6 +17,7 @@ from zhusuan import random
 from zhusuan._tensor import Var, shape_of
 from zhusuan.distributed import PeerError, all_reduce, announce, do_all, is_main, world_size
 from zhusuan.distributed.gradients import weighted
+from zhusuan.distributed.interrupts import stopping_together
 from zhusuan.variational.base import VariationalObjective
 from zhusuan.variational.diagnosis import find_cause
 from zhusuan.variational.feeding import Batch, Feed
@@ -145,7 +146,8 @@ def fit(
             replay = isinstance(objective, VariationalObjective)
         stepper = TrainStep(objective, optimizer) if replay else None
         training = _Training(objective, optimizer, bar, patience, float(min_delta), stepper)
-        return training.run(feed, judge, epochs, callback)
+        with stopping_together() as check:
+            return training.run(feed, judge, epochs, callback, check)
 
 
 def _check_functions(objective: Any, optimizer: Any, callback: Any) -> None:
@@ -201,12 +203,13 @@ class _Training:
         judge: Feed | Callable[[], Any] | None,
         epochs: int,
         callback: Callable[[int, History], Any] | None,
+        check: Callable[[], None],
     ) -> History:
-        """Train; return the history."""
+        """Train, checking for a Ctrl-C on other ranks before each step; return the history."""
         history = self._history
         try:
             for epoch in range(1, epochs + 1):
-                history.train.append(self._train(feed, epoch))
+                history.train.append(self._train(feed, epoch, check))
                 if judge is not None:
                     history.validation.append(self._validate(judge, epoch))
                 self._end_epoch(epoch, epochs)
@@ -220,7 +223,6 @@ class _Training:
                 history.stopped = "epochs"
         except KeyboardInterrupt:
             history.stopped = "interrupted"
-            announce("training was interrupted")
         except NumericalError as error:
             history.stopped = "not finite"
             announce(str(error))
@@ -262,11 +264,12 @@ class _Training:
 
     # -- steps
 
-    def _train(self, feed: Feed, epoch: int) -> float:
+    def _train(self, feed: Feed, epoch: int, check: Callable[[], None]) -> float:
         total, count, shown_at = 0.0, 0, 0.0
         if self._stepper is not None:
             self._stepper.recheck()  # a callback may have changed something
         for step, batch in enumerate(feed.batches(epoch), start=1):
+            check()
             loss = self._step(batch, epoch, step)
             total += loss * batch.size
             count += batch.size

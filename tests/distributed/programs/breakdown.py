@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,25 @@ expected = (
 with pytest.raises(expected[0], match=expected[1]):
     fit(loss, {"x": X}, optimizer, 2, batch_size=8, replay=False)
 assert optimizer.n_step == 3
+found = weights()
+np.testing.assert_array_equal(all_gather(found)[0], found)
+
+# A SIGINT that reaches one rank stops all, after the same step.
+calls = None
+
+
+def press(observed):
+    value = loss(observed)
+    steps.append(1)
+    if rank() == 1 and len(steps) == 3:
+        signal.raise_signal(signal.SIGINT)
+    return value
+
+
+steps = []
+optimizer = zs.optim.Adam(net.parameters(), 1e-3)
+history = fit(press, {"x": X}, optimizer, 2, batch_size=8, replay=False)
+assert (history.stopped, optimizer.n_step) == ("interrupted", 3)
 found = weights()
 np.testing.assert_array_equal(all_gather(found)[0], found)
 print(f"rank {rank()}: all undone")

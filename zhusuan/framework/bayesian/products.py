@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import jittor as jt
 
+from zhusuan import kernels
 from zhusuan._tensor import Var, shape_of
 
-_HEADER = f'#include "{Path(__file__).resolve().parents[2] / "kernels" / "products.h"}"'
+_HEADER = kernels.include("products.h")
 _SOURCE = """
     zs::products::Shape s = {
         in0_shape0, in1_shape0, out0_shape0, out0_shape1, (long long)data["terms"], out0_shape2,
