@@ -46,6 +46,7 @@ class Column(NamedTuple):
 
 COLUMNS = {
     "zhusuan": Column("zhusuan"),
+    "zhusuan replay": Column("zhusuan", "replay"),
     "zhusuan fast": Column("zhusuan", "fast"),
     "zhusuan fit": Column("zhusuan", "fit"),
     "jittor": Column("jittor"),
@@ -55,7 +56,7 @@ COLUMNS = {
     "pyro graph": Column("pyro", "graph"),
     "numpyro": Column("numpyro"),
 }
-OURS = ("zhusuan", "zhusuan fast", "zhusuan fit")
+OURS = ("zhusuan", "zhusuan replay", "zhusuan fast", "zhusuan fit")
 
 
 class Case(NamedTuple):
@@ -77,12 +78,12 @@ class Case(NamedTuple):
     tolerance: float
 
 
-STEPS = ("zhusuan", "zhusuan fast", "jittor", "torch", "pyro", "numpyro")
+STEPS = ("zhusuan", "zhusuan replay", "zhusuan fast", "jittor", "torch", "pyro", "numpyro")
 CASES = {
     "vae": Case(
         "vae", "VAE, 784-500-500-40, batch 64, Adam", "step",
-        ("zhusuan", "zhusuan fast", "jittor", "torch", "torch fused", "pyro", "pyro graph",
-         "numpyro"),
+        ("zhusuan", "zhusuan replay", "zhusuan fast", "jittor", "torch", "torch fused", "pyro",
+         "pyro graph", "numpyro"),
         {}, 0.01,
     ),
     "epoch": Case(

@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 PEERS = ("jittor", "torch", "torch fused", "pyro", "pyro graph", "numpyro")
-COLUMNS = ("zhusuan", "zhusuan fast", "zhusuan fit", *PEERS)
+COLUMNS = ("zhusuan", "zhusuan replay", "zhusuan fast", "zhusuan fit", *PEERS)
 COLORS = {
     "zhusuan": "tab:red", "zhusuan fast": "tab:orange", "torch": "tab:blue", "numpyro": "tab:green",
 }  # fmt: skip
@@ -22,8 +22,9 @@ Written by `make bench` (`benchmarks/bench.py` says what is measured and how); a
 its own process; the processes of a case take turns. Ratios are our time by theirs in the same
 round: below 1 we are faster. Medians; quartiles in brackets.
 
-- zhusuan: an objective and `jt.optim.Adam`, as the examples are written; zhusuan fast: the fastest
-  way that is documented; zhusuan fit: an epoch by `zs.variational.fit`
+- zhusuan: `jt.optim.Adam.step(objective(observed))`; zhusuan replay: the same optimizer by
+  `zs.variational.TrainStep`; zhusuan fast: by `TrainStep` and `zs.optim.Adam`, the fastest way that
+  is documented; zhusuan fit: an epoch by `zs.variational.fit`
 - jittor, torch: the same step written by hand; torch fused: with `Adam(fused=True)`
 - pyro: `SVI` with `Trace_ELBO` (IWAE: `RenyiELBO`); pyro graph: with `TraceGraph_ELBO`
 - numpyro: `SVI.update` under `jax.jit`
