@@ -20,6 +20,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinxcontrib.bibtex",
     # Ours, in _ext:
+    "benchmark_tables",
     "family_tables",
     "gallery",
     "offline_math",
