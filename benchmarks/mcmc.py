@@ -26,12 +26,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from harness import HERE, PEERS_PYTHON
 from peers.mcmc_targets import TARGETS
 from tqdm import tqdm
 
 from zhusuan.diagnostics import ess_bulk
 
-HERE = Path(__file__).resolve().parent
 SETTINGS = ("n_chains", "n_warmup", "n_draws")
 # library and sampler -> for few and for many chains: chains, warm-up, draws
 RUNS: dict[str, dict[str, tuple[int, int, int]]] = {
@@ -150,7 +150,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Measure and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--peers-python", default=str(HERE.parent / ".venv-peers/bin/python"))
+    parser.add_argument("--peers-python", type=os.path.abspath, default=str(PEERS_PYTHON))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=list(TARGETS))
