@@ -43,11 +43,14 @@ def markdown(path: Path, first: str) -> list[dict[str, str]]:
 
 
 def test_what_is_counted_is_there():
-    n_families = len({family.__name__ for family in families().values()})
+    # Other tests define families and divergences of their own.
+    ours = {f for f in families().values() if f.__module__.startswith("zhusuan.")}
+    n_families = len({family.__name__ for family in ours})
+    n_pairs = sum(f.__module__.startswith("zhusuan.") for f in registry._registry.values())
     for text in (README, CHANGES):
         assert f"{n_families} families" in text
-    assert f"{len(registry._registry)} KL divergences" in README
-    assert f"closed forms of {len(registry._registry)} pairs" in CHANGES
+    assert f"{n_pairs} KL divergences" in README
+    assert f"closed forms of {n_pairs} pairs" in CHANGES
 
 
 @pytest.mark.parametrize("row", table("work"), ids=lambda row: row["work"])
